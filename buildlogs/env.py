@@ -1,0 +1,156 @@
+"""Typed readers of environment variables.
+
+Every variable the server knows is read through one `Environment`. A value that is wrong is remembered with the
+variable's name, and `refuse_wrong` ends the start with one line for each, before anything has been opened.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import dj_database_url
+
+TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
+FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
+MIN_SECRET_KEY_CHARACTERS = 50
+DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+
+Fallback = TypeVar("Fallback")
+
+
+class Environment:
+    """Reads variables from a mapping (the process's environment by default) and collects what is wrong."""
+
+    def __init__(self, variables: Mapping[str, str] | None = None) -> None:
+        self._variables = os.environ if variables is None else variables
+        self.problems: list[str] = []
+
+    def _wrong(self, name: str, why: str, fallback: Fallback) -> Fallback:
+        self.problems.append(f"{name}: {why}")
+        return fallback
+
+    def text(self, name: str, default: str = "") -> str:
+        """The variable's value, or `default` where it is not set."""
+        return self._variables.get(name, default)
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        """A yes or no: 1/true/yes/on or 0/false/no/off."""
+        value = self._variables.get(name)
+        if value is None:
+            return default
+        if value.lower() in TRUE_WORDS:
+            return True
+        if value.lower() in FALSE_WORDS:
+            return False
+        return self._wrong(name, f"{value!r} is neither 1 (yes) nor 0 (no)", default)
+
+    def number(self, name: str, default: int, *, least: int, most: int) -> int:
+        """A whole number from `least` to `most`."""
+        value = self._variables.get(name)
+        if value is None:
+            return default
+        try:
+            number = int(value)
+        except ValueError:
+            return self._wrong(name, f"{value!r} is not a whole number", default)
+        if not least <= number <= most:
+            return self._wrong(name, f"{number} is not between {least} and {most}", default)
+        return number
+
+    def choice(self, name: str, default: str, choices: Sequence[str]) -> str:
+        """One of a few words."""
+        value = self._variables.get(name, default)
+        if value not in choices:
+            return self._wrong(name, f"{value!r} is none of {', '.join(choices)}", default)
+        return value
+
+    def words(self, name: str, default: Sequence[str]) -> list[str]:
+        """A list, separated by commas; blanks around the parts do not count."""
+        value = self._variables.get(name)
+        if value is None:
+            return list(default)
+        return [word.strip() for word in value.split(",") if word.strip()]
+
+    def origins(self, name: str) -> list[str]:
+        """A list of origins, scheme://host[:port] each."""
+        found = self.words(name, [])
+        for origin in found:
+            parts = urlsplit(origin)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
+                return self._wrong(name, f"{origin!r} is not an origin such as https://logs.example.org", [])
+        return [origin.rstrip("/") for origin in found]
+
+    def directory(self, name: str, default: Path) -> Path:
+        """A directory that can be written to; it is made where it is missing."""
+        value = self._variables.get(name)
+        if value is not None and not value:
+            return self._wrong(name, "is empty; name a directory", default)
+        path = Path(value).expanduser().resolve() if value else default
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            return self._wrong(name, f"cannot make {path}: {error.strerror}", default)
+        if not os.access(path, os.W_OK | os.X_OK):
+            return self._wrong(name, f"{path} cannot be written to", default)
+        return path
+
+    def database(self, name: str, default: str) -> dict[str, Any]:
+        """Django's DATABASES entry from an address such as postgres://user@host/name or sqlite:////path."""
+        value = self._variables.get(name, default)
+        if urlsplit(value).scheme not in DATABASE_SCHEMES:
+            return self._wrong(name, f"must begin with one of {', '.join(s + '://' for s in DATABASE_SCHEMES)}", {})
+        try:
+            return dict(dj_database_url.parse(value, conn_max_age=600, conn_health_checks=True))
+        except ValueError as error:
+            return self._wrong(name, f"cannot be read: {type(error).__name__}", {})
+
+    def redis(self, name: str) -> str | None:
+        """The address of a Redis server, redis://host:port/db, or None where the variable is not set."""
+        value = self._variables.get(name)
+        if not value:
+            return None
+        parts = urlsplit(value)
+        if parts.scheme not in ("redis", "rediss", "unix") or not (parts.netloc or parts.path):
+            return self._wrong(name, "must look like redis://host:6379/0", None)
+        return value
+
+    def secret_key(self, name: str, data_directory: Path, *, debug: bool) -> str:
+        """The variable, or a key that is made once and kept in the data directory (mode 0600)."""
+        value = self._variables.get(name)
+        if value is not None:
+            if len(value) < MIN_SECRET_KEY_CHARACTERS and not debug:
+                return self._wrong(name, f"is shorter than {MIN_SECRET_KEY_CHARACTERS} characters", value)
+            return value
+        return _kept_secret(data_directory / "secret_key")
+
+    def refuse_wrong(self) -> None:
+        """End the process with exit code 2 and one line for each wrong variable, if there is one."""
+        if self.problems:
+            sys.stderr.write("".join(f"buildlogs: {problem}\n" for problem in self.problems))
+            raise SystemExit(2)
+
+
+def _kept_secret(path: Path) -> str:
+    """Read the key in `path`, making it first where it is missing; safe when two processes start at once."""
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except FileNotFoundError:
+        fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_urlsafe(64) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            path.hardlink_to(fresh)  # unlike a rename this never replaces a key that another process made
+        except FileExistsError:
+            pass
+        finally:
+            fresh.unlink()
+        return path.read_text(encoding="ascii").strip()

@@ -1,0 +1,1 @@
+"""buildlogs' one Django app; docs/architecture.md names its rooms and who may import whom."""

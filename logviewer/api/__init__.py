@@ -1,0 +1,1 @@
+"""REST for everything that is not log bytes."""

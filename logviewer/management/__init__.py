@@ -1,0 +1,1 @@
+"""The commands of manage.py: each parses its arguments and calls a room."""

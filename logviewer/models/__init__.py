@@ -1,0 +1,38 @@
+"""The nouns: projects, builders, builds, steps, log files, tokens.
+
+The database knows of logs, it never holds their bytes; sizes and states of logs kept here are a cache of the chunk
+store's index. Changes of state go through `states`; creating and finishing is intake's business.
+"""
+
+from logviewer.models.build import Build, Step
+from logviewer.models.logfile import LogFile
+from logviewer.models.project import Builder, Project
+from logviewer.models.states import (
+    BuildState,
+    Completeness,
+    IllegalTransition,
+    LogState,
+    LogType,
+    Results,
+    StepState,
+    Visibility,
+)
+from logviewer.models.token import Token, TokenScope
+
+__all__ = [
+    "Build",
+    "BuildState",
+    "Builder",
+    "Completeness",
+    "IllegalTransition",
+    "LogFile",
+    "LogState",
+    "LogType",
+    "Project",
+    "Results",
+    "Step",
+    "StepState",
+    "Token",
+    "TokenScope",
+    "Visibility",
+]

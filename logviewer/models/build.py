@@ -1,0 +1,83 @@
+"""Builds and their steps."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from logviewer.models.project import Builder
+from logviewer.models.states import BuildState, Results, StepState
+
+MAX_NAME_CHARACTERS = 200
+MAX_STEP_SLUG_CHARACTERS = 63
+
+
+class Build(models.Model):
+    """One run of a builder.
+
+    `version` counts the events of the build (started, finished, its steps and logs), so that a viewer that missed
+    one notices (websocket.md).
+    """
+
+    builder = models.ForeignKey(Builder, on_delete=models.CASCADE, related_name="builds")
+    number = models.PositiveBigIntegerField()
+    external_id = models.CharField(max_length=200, null=True, blank=True)  # noqa: DJ001 - NULL is "none": it must not collide
+    title = models.CharField(max_length=500, blank=True)
+    branch = models.CharField(max_length=200, blank=True)
+    revision = models.CharField(max_length=200, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    origin_url = models.URLField(max_length=2000, blank=True)
+    properties = models.JSONField(default=dict, blank=True)
+    state = models.CharField(max_length=9, choices=BuildState.choices, default=BuildState.RUNNING)
+    results = models.CharField(max_length=9, choices=Results.choices, null=True, blank=True)  # noqa: DJ001 - as in the API
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(default=timezone.now)
+    version = models.PositiveBigIntegerField(default=1, editable=False)
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["builder", "number"], name="build_number_in_builder"),
+            models.UniqueConstraint(fields=["builder", "external_id"], name="build_external_id_in_builder"),
+        ]
+        indexes = [
+            models.Index(fields=["builder", "-number"], name="build_newest"),
+            models.Index(fields=["state", "-id"], name="build_state"),
+            models.Index(fields=["started_at"], name="build_started"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.builder}/{self.number}"
+
+    def get_absolute_url(self) -> str:
+        """The build's page."""
+        return reverse("logviewer:build", args=[self.builder.project.slug, self.builder.slug, self.number])
+
+
+class Step(models.Model):
+    """One command of a build."""
+
+    build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="steps")
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS)
+    slug = models.CharField(max_length=MAX_STEP_SLUG_CHARACTERS)
+    state = models.CharField(max_length=9, choices=StepState.choices, default=StepState.RUNNING)
+    results = models.CharField(max_length=9, choices=Results.choices, null=True, blank=True)  # noqa: DJ001 - as in the API
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["number"]
+        constraints = [
+            models.UniqueConstraint(fields=["build", "number"], name="step_number_in_build"),
+            models.UniqueConstraint(fields=["build", "slug"], name="step_slug_in_build"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.build}/{self.number}-{self.slug}"
+
+    def get_absolute_url(self) -> str:
+        """The step on its build's page."""
+        return f"{self.build.get_absolute_url()}?step={self.number}"

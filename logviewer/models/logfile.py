@@ -1,0 +1,78 @@
+"""Log files: what the database knows of them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from logviewer.models.build import MAX_NAME_CHARACTERS, MAX_STEP_SLUG_CHARACTERS, Step
+from logviewer.models.states import Completeness, LogState, LogType
+
+
+class LogFile(models.Model):
+    """One log of a step. Its bytes lie in the chunk store under `storage_key`.
+
+    `size`, `lines`, `received`, `omitted` are a cache of the index, at most about a second old while the log is open.
+    """
+
+    step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="logs")
+    name = models.CharField(max_length=MAX_NAME_CHARACTERS)
+    slug = models.CharField(max_length=MAX_STEP_SLUG_CHARACTERS)
+    type = models.CharField(max_length=5, choices=LogType.choices, default=LogType.STDIO)
+    state = models.CharField(max_length=9, choices=LogState.choices, default=LogState.OPEN)
+    size = models.PositiveBigIntegerField(default=0)
+    lines = models.PositiveBigIntegerField(default=0)
+    received = models.PositiveBigIntegerField(default=0)
+    omitted = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
+    text_sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
+    completeness = models.CharField(max_length=10, choices=Completeness.choices, null=True, blank=True)  # noqa: DJ001
+    sealed = models.BooleanField(default=False)
+    storage_key = models.CharField(max_length=500, unique=True, null=True)  # noqa: DJ001 - NULL until the id is known
+    started_at = models.DateTimeField(default=timezone.now)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    written_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(fields=["step", "name"], name="log_name_in_step"),
+            models.UniqueConstraint(fields=["step", "slug"], name="log_slug_in_step"),
+        ]
+        indexes = [models.Index(fields=["state", "id"], name="log_state")]
+
+    def __str__(self) -> str:
+        return f"{self.step}/{self.slug}"
+
+    def get_absolute_url(self) -> str:
+        """The log's own page."""
+        build = self.step.build
+        return reverse(
+            "logviewer:log",
+            args=[build.builder.project.slug, build.builder.slug, build.number, self.step.slug, self.slug],
+        )
+
+    @property
+    def key(self) -> str:
+        """Where the chunk store keeps the bytes; set for every log that intake created."""
+        if self.storage_key is None:
+            raise ValueError(f"log {self.pk} has no storage key")
+        return self.storage_key
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether no byte can come any more (Buildbot's isFinished)."""
+        return self.state == LogState.FINISHED
+
+    @property
+    def has_contents(self) -> bool:
+        """Whether there is anything to read (Buildbot's hasContents)."""
+        return self.size > 0
+
+
+def storage_key(log: LogFile) -> str:
+    """The key for a log that has an id: readable, and unique by the id at its end (storage.md)."""
+    step = log.step
+    builder = step.build.builder
+    return f"{builder.project.slug}/{builder.slug}/{step.build.number}/{step.number}-{step.slug}/{log.slug}-{log.pk}"

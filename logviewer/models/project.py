@@ -1,0 +1,56 @@
+"""Projects and their builders."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.urls import reverse
+from django.utils import timezone
+
+from logviewer.models.states import Visibility
+
+SLUG_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}\Z"
+MAX_SLUG_CHARACTERS = 63
+
+validate_slug = RegexValidator(
+    SLUG_PATTERN, "1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or a digit", code="slug"
+)
+
+
+class Project(models.Model):
+    """What is built, and who may see it."""
+
+    slug = models.CharField(max_length=MAX_SLUG_CHARACTERS, unique=True, validators=[validate_slug])
+    name = models.CharField(max_length=200)
+    visibility = models.CharField(max_length=7, choices=Visibility.choices, default=Visibility.PRIVATE)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+    def get_absolute_url(self) -> str:
+        """The project's page."""
+        return reverse("logviewer:project", args=[self.slug])
+
+
+class Builder(models.Model):
+    """One way of building a project; its builds are numbered from 1."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="builders")
+    slug = models.CharField(max_length=MAX_SLUG_CHARACTERS, validators=[validate_slug])
+    next_number = models.PositiveBigIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["project__slug", "slug"]
+        constraints = [models.UniqueConstraint(fields=["project", "slug"], name="builder_slug_in_project")]
+
+    def __str__(self) -> str:
+        return f"{self.project.slug}/{self.slug}"
+
+    def get_absolute_url(self) -> str:
+        """The builder's page."""
+        return reverse("logviewer:builder", args=[self.project.slug, self.slug])

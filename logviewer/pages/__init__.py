@@ -1,0 +1,1 @@
+"""The HTML views and the policy they are served under."""
