@@ -1,0 +1,95 @@
+"""Taking output: store it, then announce it.
+
+Synchronous, like the store: callers on an event loop use threads. The row in the database follows the store
+(`counters`), and nothing here waits for it but the finish.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from logviewer.chunkstore import Appended, Entry, Finished
+from logviewer.live import announce
+from logviewer.live.store import chunk_store
+from logviewer.models import Build, Completeness, LogFile, LogState
+from logviewer.models.states import check_transition
+
+
+def append_output(
+    log_id: int, key: str, entries: Sequence[Entry], *, offset: int | None = None, skip: int = 0
+) -> Appended:
+    """Store `entries` at the log's end and announce them.
+
+    Args:
+        log_id: the log's id, for the announcement.
+        key: the log's storage key.
+        entries: what was written, in order.
+        offset: payload bytes the writer believes stored before these; None appends them as they come.
+        skip: payload bytes from `offset` on that the writer has lost.
+
+    Raises:
+        ChunkStoreError: one of its kinds; nothing was stored then.
+    """
+    appended = chunk_store().append(key, entries, offset=offset, skip=skip)
+    announce.log_grew(log_id, appended.end.size)
+    return appended
+
+
+def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unverified: bool) -> LogFile:
+    """Finish the log: store first, then its row, then the announcements. May be repeated with the same outcome.
+
+    Args:
+        log: the log, open or finished.
+        received: how many payload bytes the writer sent, if it says so.
+        sha256: their SHA-256 in hex, if it says so.
+        unverified: finish even where these do not agree with what is stored.
+
+    Raises:
+        Mismatch: they do not agree; the log stays open.
+    """
+    finished = chunk_store().finish(log.key, received=received, sha256=sha256, unverified=unverified)
+    with transaction.atomic():
+        row = LogFile.objects.select_for_update().get(pk=log.pk)
+        news = row.state != LogState.FINISHED
+        _record_finish(row, finished)
+        version = _next_version(log.step.build_id) if news else 0
+    if news:
+        announce.build_changed(log.step.build_id, version, "logFinished", log.pk)
+    announce.log_grew(log.pk, finished.end.size)
+    row.step = log.step
+    return row
+
+
+def _record_finish(row: LogFile, finished: Finished) -> None:
+    """Write what the store says of a finished log into its row."""
+    check_transition("log", row.state, LogState.FINISHED)
+    row.size = finished.end.size
+    row.lines = finished.end.lines
+    row.received = finished.end.received
+    row.omitted = finished.end.omitted
+    row.sha256 = finished.sha256
+    row.text_sha256 = finished.text_sha256
+    if row.state != LogState.FINISHED:
+        row.state = LogState.FINISHED
+        row.finished_at = timezone.now()
+    row.completeness = _completeness(row, finished)
+    row.save()
+
+
+def _completeness(row: LogFile, finished: Finished) -> Completeness:
+    """How sure it is that the log is whole; a log once verified stays so when its finish is repeated without values."""
+    if finished.end.omitted:
+        return Completeness.OMITTED
+    if finished.verified or row.completeness == Completeness.VERIFIED:
+        return Completeness.VERIFIED
+    return Completeness.UNVERIFIED
+
+
+def _next_version(build_id: int) -> int:
+    """Raise the build's version by one; call it inside a transaction."""
+    Build.objects.filter(pk=build_id).update(version=F("version") + 1)
+    return Build.objects.values_list("version", flat=True).get(pk=build_id)

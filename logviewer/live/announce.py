@@ -1,0 +1,107 @@
+"""Saying that something was stored: to this process's hubs at once, to other processes through the channel layer.
+
+Both functions may be called from any thread, take microseconds, never raise and never wait: a stuck Redis slows
+viewers, not builds. What waits to be told is merged by log and by build, so its memory is bounded by their number.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from typing import Any
+
+from channels.layers import InMemoryChannelLayer, get_channel_layer
+
+from logviewer.live import hub
+from logviewer.live.events import BuildChanged, BuildEventName, Event, LogChunk, build_group, log_group
+
+logger = logging.getLogger(__name__)
+
+SEND_TIMEOUT_SECONDS = 2.0
+RETRY_SECONDS = 0.5
+MAX_WAITING = 10_000  # groups; more means that nothing was sent for long, and the hubs' look at the store serves
+
+
+def log_grew(log_id: int, size: int) -> None:
+    """Tell everyone who watches the log that `size` bytes are stored, or that it is finished."""
+    hub.wake_everywhere(log_id)
+    _tell(log_group(log_id), LogChunk(type="log.chunk", log=log_id, size=size))
+
+
+def build_changed(build_id: int, version: int, event: BuildEventName, subject_id: int) -> None:
+    """Tell everyone who watches the build that its version is now `version`, and why."""
+    message = BuildChanged(type="build.changed", build=build_id, version=version, event=event, subject=subject_id)
+    hub.build_changed_everywhere(message)
+    _tell(build_group(build_id), message)
+
+
+def _tell(group: str, message: Event) -> None:
+    """Hand a message to the announcer, where there are other processes to tell."""
+    layer = get_channel_layer()
+    if layer is None or isinstance(layer, InMemoryChannelLayer):
+        return
+    announcer.put(group, message)
+
+
+class Announcer:
+    """A thread with an event loop of its own that sends to the channel layer what waits, newest only for each group.
+
+    A thread, because announcements come from everywhere: the server's loop, its worker threads, management commands.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, Event] = {}
+        self._lock = threading.Lock()
+        self._filled = threading.Event()
+        self._thread: threading.Thread | None = None
+        self.sent = 0
+        self.lost = 0
+
+    def put(self, group: str, message: Event) -> None:
+        """Queue a message; an older one that still waits for the same group is dropped, its news is in this one."""
+        with self._lock:
+            if len(self._waiting) >= MAX_WAITING and group not in self._waiting:
+                self.lost += 1
+                return
+            self._waiting[group] = message
+            if self._thread is None or not self._thread.is_alive():
+                self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
+                self._thread.start()
+        self._filled.set()
+
+    def _run(self) -> None:
+        asyncio.run(self._send_forever())
+
+    async def _send_forever(self) -> None:
+        layer: Any = get_channel_layer()
+        while True:
+            # Blocking this loop is fine: nothing else lives on it.
+            self._filled.wait()
+            self._filled.clear()
+            with self._lock:
+                batch, self._waiting = self._waiting, {}
+            failed = await self._send(layer, batch)
+            if failed:
+                with self._lock:
+                    self._waiting = {**failed, **self._waiting}
+                self._filled.set()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _send(self, layer: Any, batch: dict[str, Event]) -> dict[str, Event]:
+        """Send all of `batch`; returns what could not be sent because the layer is away."""
+        waiting = dict(batch)
+        for group, message in batch.items():
+            try:
+                async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
+                    await layer.group_send(group, message)
+            except Exception as error:  # noqa: BLE001 - whatever the layer raises, announcing is never fatal
+                self.lost += 1
+                logger.warning("announcement to %s failed (%s): viewers look at the store by themselves", group, error)
+                return waiting
+            del waiting[group]
+            self.sent += 1
+        return {}
+
+
+announcer = Announcer()

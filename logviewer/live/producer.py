@@ -1,0 +1,147 @@
+"""LogFileProducer: writes one log into one consumer, what is stored first, then what comes.
+
+After Buildbot 0.8's `LogFileProducer`, whose rule "subscribe before the last yield" reads here: join the hub, then read
+to the end, then trust offsets. Unlike there, a consumer may pause at any time: the producer then holds nothing but its
+offset, and goes on from the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from logviewer.chunkstore import Frame, LogReader
+from logviewer.live.consumer import Consumer
+from logviewer.live.hub import Hub
+from logviewer.live.store import chunk_store
+from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, LogWatch
+
+SIZE_INTERVAL_SECONDS = 0.5
+"""A paused consumer is told at most this often that the log grew (websocket.md)."""
+
+
+class LogFileProducer:
+    """Feeds `consumer` with the log's text from `offset` on until the log is finished or nobody wants more.
+
+    Offsets of the frames are contiguous, whatever is announced, lost, doubled or late.
+    """
+
+    def __init__(self, log_id: int, key: str, consumer: Consumer, *, offset: int = 0) -> None:
+        self.log_id = log_id
+        self.offset = offset
+        self._key = key
+        self._consumer = consumer
+        self._wake = asyncio.Event()
+        self._paused = False
+        self._stopped = False
+        self._own_reader: LogReader | None = None
+        self._told_size = 0
+        self._told_at = 0.0
+        self._reminder: asyncio.TimerHandle | None = None
+
+    def __repr__(self) -> str:
+        return f"<LogFileProducer log={self.log_id} offset={self.offset}>"
+
+    def pause_producing(self) -> None:
+        """Write nothing until `resume_producing`."""
+        self._paused = True
+        self._wake.set()
+
+    def resume_producing(self) -> None:
+        """Go on where it stopped."""
+        self._paused = False
+        self._wake.set()
+
+    def stop_producing(self) -> None:
+        """End; `run` returns soon."""
+        self._stopped = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Produce until the end. Cancelling it is allowed at any time.
+
+        Raises:
+            NoSuchLog: the store has no such log.
+        """
+        hub = Hub.of_loop()
+        watch = hub.watch(self.log_id, self._key, self._wake.set)
+        try:
+            self._consumer.register_producer(self, True)
+            try:
+                await self._produce(watch)
+            finally:
+                self._consumer.unregister_producer()
+        finally:
+            hub.unwatch(watch, self._wake.set)
+            self._close_own_reader()
+            if self._reminder is not None:
+                self._reminder.cancel()
+
+    async def _produce(self, watch: LogWatch) -> None:
+        """Write what is there, then wait for more, until finished or stopped."""
+        told_live = False
+        self._told_size = watch.end.size
+        while not self._stopped:
+            self._wake.clear()
+            end = watch.end
+            if self.offset > end.size:
+                await self._consumer.reload("the log is shorter than it was: it was repaired or replaced")
+                return
+            if self.offset < end.size:
+                if not await self._write_next(watch):
+                    await self._wake.wait()
+            elif end.finished:
+                await self._consumer.finish(end)
+                return
+            elif not told_live:
+                told_live = True
+                self._close_own_reader()
+                await self._consumer.caught_up(end)
+            else:
+                await self._wake.wait()
+
+    async def _write_next(self, watch: LogWatch) -> bool:
+        """Write one frame; False when it has to wait to be woken."""
+        if self._paused:
+            self._close_own_reader()
+            await self._tell_growth(watch)
+            return False
+        frame = await self._read(watch, min(self._consumer.room(), MAX_FRAME_BYTES))
+        if frame is None:  # the text is shorter than its index says: the next look, or the repair, will tell
+            return False
+        self.offset = frame.end
+        await self._consumer.write_chunk(frame)
+        return True
+
+    async def _read(self, watch: LogWatch, max_bytes: int) -> Frame | None:
+        """The frame at our offset: warm bytes directly and shared, others in a thread, for the disk may be slow."""
+        if watch.is_warm(self.offset):
+            self._close_own_reader()
+            await asyncio.sleep(0)
+            return watch.frame(self.offset, max_bytes)
+        if self._own_reader is None:
+            self._own_reader = chunk_store().reader(self._key)
+        return await asyncio.to_thread(
+            self._own_reader.frame, self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS
+        )
+
+    async def _tell_growth(self, watch: LogWatch) -> None:
+        """Tell a paused consumer of the log's size, at most twice a second."""
+        if watch.end.size <= max(self._told_size, self.offset):
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._told_at + SIZE_INTERVAL_SECONDS - loop.time()
+        if wait > 0:
+            if self._reminder is None:
+                self._reminder = loop.call_later(wait, self._remind)
+            return
+        self._told_size, self._told_at = watch.end.size, loop.time()
+        await self._consumer.grew(watch.end)
+
+    def _remind(self) -> None:
+        self._reminder = None
+        self._wake.set()
+
+    def _close_own_reader(self) -> None:
+        if self._own_reader is not None:
+            self._own_reader.close()
+            self._own_reader = None
