@@ -1,0 +1,223 @@
+"""Who may: the one place that decides what a caller may see and do.
+
+Every function here is synchronous ORM code; callers on the event loop wrap it in `database_sync_to_async`. The rules
+are http-api.md's: a public project is readable by everybody; a private one by tokens of it with the scope `read` and by
+staff, and does not exist for anybody else. Writing needs the scope `write` of a token, or staff.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope, Visibility
+from logviewer.models.token import digest
+from logviewer.resources.errors import Forbidden, NotFound, Unauthenticated
+
+LAST_USED_PRECISION = timedelta(minutes=1)
+"""How often a token's `last_used_at` is written: not at every chunk a build sends."""
+
+MAX_ID = 2**63 - 1
+"""The largest id that the databases can hold; a larger one names nothing."""
+
+BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
+"""`credentials` of RFC 6750, section 2.1."""
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who is asking: a token, or else the session's user; with a token the session does not count."""
+
+    token: Token | None
+    user: AbstractBaseUser | AnonymousUser
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether a session of a member of staff is asking."""
+        return self.token is None and self.user.is_active and bool(getattr(self.user, "is_staff", False))
+
+    def holds(self, scope: TokenScope) -> bool:
+        """Whether the token carries `scope`."""
+        return self.token is not None and scope in self.token.scopes
+
+    def covers(self, project: Project) -> bool:
+        """Whether the token is for `project`, or for all."""
+        return self.token is not None and self.token.project_id in (None, project.pk)
+
+
+def identify(authorization: str | None, user: AbstractBaseUser | AnonymousUser) -> Caller:
+    """Say who is asking, from the `Authorization` header (None where there is none) and the session's user.
+
+    Raises:
+        Unauthenticated: the header is there, but is not a Bearer token that is known and valid.
+    """
+    if authorization is None:
+        return Caller(token=None, user=user)
+    credentials = BEARER.fullmatch(authorization)
+    if credentials is None:
+        raise Unauthenticated("the Authorization header is not of the form 'Bearer TOKEN'")
+    token = Token.objects.select_related("project").filter(digest=digest(credentials[1])).first()
+    if token is None or not token.is_valid:
+        raise Unauthenticated("the token is unknown, expired or revoked")
+    _note_use(token)
+    return Caller(token=token, user=user)
+
+
+def _note_use(token: Token) -> None:
+    """Write `last_used_at`, at most once in LAST_USED_PRECISION."""
+    now = timezone.now()
+    stale = now - LAST_USED_PRECISION
+    if token.last_used_at is None or token.last_used_at < stale:
+        unused = Q(last_used_at__isnull=True) | Q(last_used_at__lt=stale)
+        Token.objects.filter(unused, pk=token.pk).update(last_used_at=now)
+
+
+def check_read(caller: Caller, project: Project, noun: str = "project") -> None:
+    """Return if `caller` may read `project`.
+
+    Raises:
+        Forbidden: a token of the project that lacks the scope `read`.
+        NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
+    """
+    if project.visibility == Visibility.PUBLIC or caller.is_staff:
+        return
+    if not caller.covers(project):
+        raise NotFound(noun)
+    if not caller.holds(TokenScope.READ):
+        raise Forbidden("this token lacks the scope 'read'")
+
+
+def check_write(caller: Caller, project: Project, noun: str = "project") -> None:
+    """Return if `caller` may write to `project`.
+
+    Raises:
+        Forbidden: the project may be seen, but not written to.
+        NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
+    """
+    if caller.is_staff:
+        return
+    if caller.covers(project):
+        if not caller.holds(TokenScope.WRITE):
+            raise Forbidden("this token lacks the scope 'write'")
+        return
+    if project.visibility == Visibility.PRIVATE:
+        raise NotFound(noun)
+    if caller.token is not None:
+        raise Forbidden("this token is for another project")
+    raise Forbidden("writing needs a token with the scope 'write'")
+
+
+def visible_projects(caller: Caller) -> QuerySet[Project]:
+    """All projects that the caller may read."""
+    if caller.is_staff:
+        return Project.objects.all()
+    visible = Q(visibility=Visibility.PUBLIC)
+    if caller.token is not None and caller.holds(TokenScope.READ):
+        if caller.token.project_id is None:
+            return Project.objects.all()
+        visible |= Q(pk=caller.token.project_id)
+    return Project.objects.filter(visible)
+
+
+def readable_project(caller: Caller, slug: str) -> Project:
+    """The project of that slug; NotFound, Forbidden."""
+    project = Project.objects.filter(slug=slug).first() if "\0" not in slug else None
+    if project is None:
+        raise NotFound("project")
+    check_read(caller, project)
+    return project
+
+
+def readable_build(caller: Caller, build_id: int) -> Build:
+    """The build with its builder and project, fetched in one query; NotFound, Forbidden."""
+    build = _build(build_id)
+    check_read(caller, build.builder.project, "build")
+    return build
+
+
+def readable_log(caller: Caller, log_id: int) -> LogFile:
+    """The log with its step, build, builder and project, fetched in one query; NotFound, Forbidden."""
+    log = _log(log_id)
+    check_read(caller, log.step.build.builder.project, "log")
+    return log
+
+
+def writable_build(caller: Caller, build_id: int) -> Build:
+    """The build with its builder and project, fetched in one query; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    build = _build(build_id)
+    check_write(caller, build.builder.project, "build")
+    return build
+
+
+def writable_step(caller: Caller, step_id: int) -> Step:
+    """The step with its build, builder and project, fetched in one query; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    step = _step(step_id)
+    check_write(caller, step.build.builder.project, "step")
+    return step
+
+
+def writable_log(caller: Caller, log_id: int) -> LogFile:
+    """The log with all above it, fetched in one query; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    log = _log(log_id)
+    check_write(caller, log.step.build.builder.project, "log")
+    return log
+
+
+def writable_project_slug(caller: Caller, slug: str) -> None:
+    """Return if the caller may put a build into the project of that slug, which need not exist yet.
+
+    Only a token for all projects, or staff, may so create one. A token of one project gets the same answer for any
+    other slug, whether there is such a project or not.
+
+    Raises:
+        Unauthenticated: nobody is asking.
+        Forbidden: the token is for another project, or lacks the scope `write`; or the user is not of the staff.
+    """
+    check_may_write_at_all(caller)
+    if caller.is_staff:
+        return
+    if caller.token is None or not caller.holds(TokenScope.WRITE):
+        raise Forbidden("writing needs a token with the scope 'write'")
+    if caller.token.project is not None and caller.token.project.slug != slug:
+        raise Forbidden("this token is for another project")
+
+
+def check_may_write_at_all(caller: Caller) -> None:
+    """Raise Unauthenticated where nobody is asking: what exists is then not even looked up."""
+    if caller.token is None and not caller.user.is_authenticated:
+        raise Unauthenticated("writing needs a token: send 'Authorization: Bearer TOKEN'")
+
+
+def _build(build_id: int) -> Build:
+    if not 0 <= build_id <= MAX_ID:
+        raise NotFound("build")
+    build = Build.objects.select_related("builder__project").filter(pk=build_id).first()
+    if build is None:
+        raise NotFound("build")
+    return build
+
+
+def _step(step_id: int) -> Step:
+    if not 0 <= step_id <= MAX_ID:
+        raise NotFound("step")
+    step = Step.objects.select_related("build__builder__project").filter(pk=step_id).first()
+    if step is None:
+        raise NotFound("step")
+    return step
+
+
+def _log(log_id: int) -> LogFile:
+    if not 0 <= log_id <= MAX_ID:
+        raise NotFound("log")
+    log = LogFile.objects.select_related("step__build__builder__project").filter(pk=log_id).first()
+    if log is None:
+        raise NotFound("log")
+    return log
