@@ -1,0 +1,112 @@
+"""What can go wrong in the chunk store. Each error says what was wrong, with what, and what to do."""
+
+# ruff: noqa: N818 - the names are the contract of docs/architecture.md: they say what is so, not that it is an error
+
+from pathlib import Path
+
+
+class ChunkStoreError(Exception):
+    """Any error of the chunk store; catch this one to catch them all."""
+
+
+class InvalidKey(ChunkStoreError):
+    """A storage key that could name a file outside the store, or none."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"storage key {key[:200]!r} is refused: {reason}")
+        self.key = key
+        self.reason = reason
+
+
+class InvalidAppend(ChunkStoreError, ValueError):
+    """Arguments that contradict each other: a programmer's error, not a writer's."""
+
+
+class NoSuchLog(ChunkStoreError):
+    """There is no log under this key: it was never created, or has been deleted."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"there is no log {key!r}")
+        self.key = key
+
+
+class CorruptIndex(ChunkStoreError):
+    """Text and index contradict each other in a part that was already on stable storage.
+
+    Nothing is changed on disk. `resume_offset` is the next byte offset from which reading is known to be
+    possible, where there is one.
+    """
+
+    def __init__(self, path: Path, detail: str, resume_offset: int | None = None) -> None:
+        resume = "" if resume_offset is None else f"; reading can go on from byte {resume_offset}"
+        super().__init__(f"{path}: {detail}{resume}")
+        self.path = path
+        self.detail = detail
+        self.resume_offset = resume_offset
+
+
+class MalformedChunks(ChunkStoreError):
+    """A body that is not a chunk stream; `position` is the offset of the byte at fault in the body."""
+
+    def __init__(self, position: int, reason: str) -> None:
+        super().__init__(f"malformed chunk stream at byte {position}: {reason}")
+        self.position = position
+        self.reason = reason
+
+
+class OffsetGap(ChunkStoreError):
+    """The writer goes on further than the log has come; it must send again from `received`."""
+
+    def __init__(self, offset: int, received: int) -> None:
+        super().__init__(f"offset {offset} is beyond the {received} bytes received: go on from {received}")
+        self.offset = offset
+        self.received = received
+
+
+class OverlapDiffers(ChunkStoreError):
+    """Bytes that were sent again are not those that are stored; nothing of the body was stored."""
+
+    def __init__(self, position: int, received: int) -> None:
+        super().__init__(f"byte {position} was sent again with other content than is stored ({received} received)")
+        self.position = position
+        self.received = received
+
+
+class LogFinished(ChunkStoreError):
+    """The log is finished and takes no more bytes."""
+
+    def __init__(self, received: int) -> None:
+        super().__init__(f"the log is finished, with {received} bytes received; it takes no more")
+        self.received = received
+
+
+class LogLocked(ChunkStoreError):
+    """Another writer held the log for longer than one waits; send again."""
+
+    def __init__(self, path: Path, waited_seconds: float) -> None:
+        super().__init__(f"{path} was locked by another writer for {waited_seconds:g} s: try again")
+        self.path = path
+
+
+class Mismatch(ChunkStoreError):
+    """What the writer says it sent is not what was received; the log stays as it was."""
+
+    def __init__(
+        self, expected_received: int | None, received: int, expected_sha256: str | None, sha256: str | None
+    ) -> None:
+        super().__init__(
+            f"the writer counts {expected_received} bytes with SHA-256 {expected_sha256}, "
+            f"received were {received} with SHA-256 {sha256}"
+        )
+        self.expected_received = expected_received
+        self.received = received
+        self.expected_sha256 = expected_sha256
+        self.sha256 = sha256
+
+
+class StorageFull(ChunkStoreError):
+    """The disk, the quota or the largest file size is reached; nothing of the body was stored."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(f"{path}: {detail}; nothing of this body was stored")
+        self.path = path

@@ -1,0 +1,97 @@
+"""Creating and deleting a log's two files."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from logviewer.chunkstore.disk import storage_full, sync_directories, write_whole
+from logviewer.chunkstore.errors import CorruptIndex
+from logviewer.chunkstore.keys import LogFiles
+from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, lock
+from logviewer.chunkstore.record import HEADER_BYTES, pack_header, read_synced
+
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
+"""Logs may hold secrets that a build printed: not for everyone on the machine."""
+
+CREATE_TRIES = 10
+"""Deleting the log beside may take the directory away between making and using it."""
+
+
+def create_files(root: Path, files: LogFiles, sync: bool) -> None:
+    """Make an empty log, or leave the one that is there; a creation that a crash cut short is completed.
+
+    With `sync` the files and their names are on stable storage afterwards. Raises StorageFull, LogLocked, and
+    CorruptIndex where there is something else under these names.
+    """
+    try:
+        with _opened_index(files) as index_fd:
+            lock(index_fd, files.index, time.monotonic() + LOCK_WAIT_SECONDS)
+            header = os.pread(index_fd, HEADER_BYTES, 0)
+            if len(header) == HEADER_BYTES:
+                read_synced(files.index, header)
+                return
+            _create_text(files)
+            os.ftruncate(index_fd, 0)
+            write_whole(index_fd, [pack_header()], 0)
+            if sync:
+                os.fsync(index_fd)
+        if sync:
+            sync_directories(files.index.parent, root)
+    except OSError as error:
+        full = storage_full(error, files.index)
+        if full:
+            raise full from error
+        raise
+
+
+def delete_files(root: Path, files: LogFiles) -> None:
+    """Remove a log's files, waiting for an append under way, and the directories that are empty then.
+
+    What is gone already is no error, so that a deletion may be repeated. Raises LogLocked.
+    """
+    with suppress(FileNotFoundError, NotADirectoryError):
+        index_fd = os.open(files.index, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            lock(index_fd, files.index, time.monotonic() + LOCK_WAIT_SECONDS)
+            files.text.unlink(missing_ok=True)
+            files.index.unlink(missing_ok=True)  # last: a log is there while its index is
+        finally:
+            os.close(index_fd)
+    with suppress(NotADirectoryError):
+        files.text.unlink(missing_ok=True)
+    with suppress(OSError):
+        for directory in files.index.parents:
+            if directory == root:
+                break
+            directory.rmdir()
+
+
+@contextmanager
+def _opened_index(files: LogFiles) -> Iterator[int]:
+    """Open the index for writing, made with its directories where it is not there."""
+    for attempt in range(CREATE_TRIES):
+        files.index.parent.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
+        try:
+            fd = os.open(files.index, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+            break
+        except FileNotFoundError:
+            if attempt == CREATE_TRIES - 1:
+                raise
+    try:
+        yield fd
+    finally:
+        os.close(fd)
+
+
+def _create_text(files: LogFiles) -> None:
+    """Make the empty text; CorruptIndex where there is one with bytes, for it lost its index."""
+    fd = os.open(files.text, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    try:
+        size = os.fstat(fd).st_size
+    finally:
+        os.close(fd)
+    if size:
+        raise CorruptIndex(files.index, f"the index has no header, but there are {size} bytes of text")

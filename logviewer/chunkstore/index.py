@@ -1,0 +1,98 @@
+"""Reading an index: records by number, in slabs, and by binary search. Nothing here writes."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from logviewer.chunkstore.errors import CorruptIndex
+from logviewer.chunkstore.record import (
+    FLAGS_OFFSET,
+    HEADER_BYTES,
+    RECORD,
+    RECORD_BYTES,
+    Flags,
+    Record,
+    read_synced,
+    unpack_record,
+)
+
+SLAB_RECORDS = 1024
+"""48 KiB a read: large enough that the call costs nothing beside the unpacking, small enough for many readers."""
+
+OFFSET, LINE, RECEIVED = 0, 1, 2
+"""The fields that never decrease from record to record, by their place in a record: what can be searched by."""
+
+
+class Index:
+    """An open index file; the records it is asked for must lie within `count()`."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+
+    def count(self) -> int:
+        """Return how many whole records the file holds now."""
+        return max(0, os.fstat(self.fd).st_size - HEADER_BYTES) // RECORD_BYTES
+
+    def synced(self) -> int:
+        """Return how many records are known to be on stable storage; CorruptIndex if the header is none."""
+        return read_synced(self.path, os.pread(self.fd, HEADER_BYTES, 0))
+
+    def packed(self, first: int, stop: int) -> bytes:
+        """Return the bytes of records [first, stop); fewer where the file has become shorter."""
+        data = os.pread(self.fd, (stop - first) * RECORD_BYTES, HEADER_BYTES + first * RECORD_BYTES)
+        return data[: len(data) - len(data) % RECORD_BYTES]
+
+    def record(self, number: int) -> Record:
+        """Return one record, its fields unchecked."""
+        packed = self.packed(number, number + 1)
+        if not packed:
+            raise CorruptIndex(self.path, f"record {number} is gone: the index was cut while it was read")
+        return unpack_record(packed)
+
+    def slabs(self, first: int, stop: int) -> Iterator[tuple[int, bytes]]:
+        """Yield (number of the first record, bytes) over records [first, stop)."""
+        while first < stop:
+            slab = self.packed(first, min(stop, first + SLAB_RECORDS))
+            if not slab:
+                return
+            yield first, slab
+            first += len(slab) // RECORD_BYTES
+
+    def records(self, first: int, stop: int) -> Iterator[Record]:
+        """Yield records [first, stop)."""
+        for _number, slab in self.slabs(first, stop):
+            yield from map(Record._make, RECORD.iter_unpack(slab))
+
+    def last_at_most(self, field: int, value: int, count: int) -> int:
+        """Return the number of the last of `count` records whose `field` is at most `value`, -1 if there is none."""
+        low, high = -1, count
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.record(middle)[field] <= value:
+                low = middle
+            else:
+                high = middle
+        return low
+
+    def flagged(self, first: int, stop: int, flag: Flags) -> Iterator[tuple[Record | None, Record]]:
+        """Yield (the record before, the record) for those of [first, stop) that carry `flag`.
+
+        Slabs without any flag, which is nearly all of them, cost one strided slice.
+        """
+        for number, slab in self.slabs(first, stop):
+            flags = slab[FLAGS_OFFSET::RECORD_BYTES]
+            if not flags.strip(b"\0"):
+                continue
+            for place, value in enumerate(flags):
+                if value & flag:
+                    before = self.record(number + place - 1) if number + place else None
+                    yield before, self.record(number + place)
+
+    def omitted(self, first: int, stop: int) -> int:
+        """Return how many of the writer's bytes records [first, stop) say were dropped."""
+        total = 0
+        for before, record in self.flagged(first, stop, Flags.DROPPED):
+            stored = 0 if record.flags & Flags.NOTICE else record.length
+            total += record.received - (before.received if before else 0) - stored
+        return total
