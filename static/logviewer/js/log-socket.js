@@ -1,0 +1,205 @@
+import { decodeFrame } from "./frame.js";
+
+export const SUBPROTOCOL = "buildlogs.v1";
+export const WINDOW_BYTES = 1_048_576;
+
+const FIRST_DELAY_MS = 250;
+const LONGEST_DELAY_MS = 30_000;
+/** A connection that lasted this long was a good one: the next failure starts the backoff anew. */
+const STEADY_AFTER_MS = 5_000;
+
+const NORMAL_CLOSE = 1000;
+/** What a client may say when the server broke the protocol: 3000–4999 are for applications (RFC 6455, 7.4.2). */
+const CLIENT_SAW_NONSENSE = 4002;
+
+const isFinal = (code) => code === NORMAL_CLOSE || (code >= 4400 && code < 4500);
+
+/** Wait before attempt `attempt` (from 0): doubling, between half and all of it by `random`, so that many viewers spread. */
+export function reconnectDelayMs(attempt, random) {
+  const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
+  return ceiling * (0.5 + 0.5 * random());
+}
+
+const browser = () => ({
+  WebSocket: globalThis.WebSocket,
+  setTimeout: (callback, ms) => globalThis.setTimeout(callback, ms),
+  clearTimeout: (timer) => globalThis.clearTimeout(timer),
+  now: () => Date.now(),
+  random: Math.random,
+});
+
+/**
+ * One log's stream over as many connections as it takes: whatever breaks, `listener.onFrame` sees each byte once, in
+ * order. A frame counts as consumed, and is acknowledged, when `onFrame` has returned; nothing is queued here.
+ *
+ * The listener has `onState(state)` with `connecting`, `loading`, `live`, `waiting`, `finished` or `stopped`,
+ * `onStart({offset, line, state, size, lines})` when a stream begins from nothing (drop what is there),
+ * `onHello(hello)`, `onFrame(frame)`, `onSize({size, lines})`, `onFinished({state, size, lines, sha256})` and
+ * `onError({status, detail})`.
+ */
+export class LogSocket {
+  #url;
+  #from;
+  #window;
+  #listener;
+  #environment;
+  #socket = null;
+  #timer = null;
+  #attempt = 0;
+  #openedAt = 0;
+  #progressed = false;
+  #offset = null;
+  #acknowledged = 0;
+  #grant = 0;
+  #over = false;
+
+  /**
+   * @param {string} url absolute `ws:` or `wss:` address without a query
+   * @param {object} listener see the class
+   * @param {{from?: string, window?: number, environment?: object}} options `from` is a byte offset or `tail:N`
+   */
+  constructor(url, listener, { from = "0", window = WINDOW_BYTES, environment = browser() } = {}) {
+    this.#url = url;
+    this.#from = from;
+    this.#window = window;
+    this.#listener = listener;
+    this.#environment = environment;
+    this.#connect();
+  }
+
+  /** The offset before which everything has been consumed; null before the first hello. */
+  get offset() {
+    return this.#offset;
+  }
+
+  /** Connect now if a reconnect is being waited for; the network is back, or somebody asked. */
+  retryNow() {
+    if (this.#timer === null) return;
+    this.#environment.clearTimeout(this.#timer);
+    this.#connect();
+  }
+
+  close() {
+    this.#over = true;
+    if (this.#timer !== null) this.#environment.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#drop(NORMAL_CLOSE);
+  }
+
+  #connect() {
+    this.#timer = null;
+    this.#progressed = false;
+    this.#openedAt = this.#environment.now();
+    this.#listener.onState("connecting");
+    const from = this.#offset === null ? this.#from : String(this.#offset);
+    const query = new URLSearchParams({ from, window: String(this.#window) });
+    const socket = new this.#environment.WebSocket(`${this.#url}?${query}`, [SUBPROTOCOL]);
+    socket.binaryType = "arraybuffer";
+    // A socket that was given up may still deliver: only the present one is heard.
+    const heard = (handler) => (event) => {
+      if (socket === this.#socket) handler(event);
+    };
+    socket.onmessage = heard((event) => this.#receive(event.data));
+    socket.onclose = heard((event) => this.#closed(event.code));
+    this.#socket = socket;
+  }
+
+  #receive(data) {
+    try {
+      if (typeof data === "string") this.#receiveText(JSON.parse(data));
+      else this.#receiveFrame(decodeFrame(data));
+    } catch (error) {
+      if (error.name !== "MalformedFrame" && !(error instanceof SyntaxError)) throw error;
+      this.#startOver();
+    }
+  }
+
+  #receiveText(message) {
+    switch (message.type) {
+      case "hello":
+        return this.#hello(message);
+      case "live":
+        return this.#listener.onState("live");
+      case "size":
+        return this.#listener.onSize(message);
+      case "logFinished":
+        return this.#finish(message);
+      case "reload":
+        this.#offset = null;
+        return this.#startOver(NORMAL_CLOSE);
+      case "error":
+        return this.#listener.onError(message);
+      default:
+        return undefined;
+    }
+  }
+
+  #hello(hello) {
+    if (this.#offset === null) {
+      this.#offset = hello.offset;
+      this.#listener.onStart(hello);
+    } else if (hello.offset !== this.#offset) {
+      return this.#startOver();
+    }
+    this.#acknowledged = this.#offset;
+    this.#grant = hello.window;
+    this.#listener.onHello(hello);
+    this.#listener.onState("loading");
+  }
+
+  #receiveFrame(frame) {
+    if (frame.offset !== this.#offset) return this.#startOver();
+    this.#listener.onFrame(frame);
+    this.#offset += frame.bytes.length;
+    this.#progressed = true;
+    if (this.#grant > 0 && this.#offset - this.#acknowledged >= this.#grant / 2) this.#acknowledge();
+  }
+
+  #acknowledge() {
+    this.#socket.send(JSON.stringify({ type: "ack", offset: this.#offset }));
+    this.#acknowledged = this.#offset;
+  }
+
+  #finish(message) {
+    if (message.size !== this.#offset) return this.#startOver();
+    this.#over = true;
+    this.#acknowledge();
+    this.#listener.onFinished(message);
+    this.#listener.onState("finished");
+    this.#drop(NORMAL_CLOSE);
+  }
+
+  #closed(code) {
+    this.#socket = null;
+    if (isFinal(code)) {
+      this.#over = true;
+      this.#listener.onState("stopped");
+    } else {
+      this.#retryLater();
+    }
+  }
+
+  /** The connection is of no use: leave it, and go on from our own offset. */
+  #startOver(code = CLIENT_SAW_NONSENSE) {
+    this.#drop(code);
+    this.#progressed = false;
+    this.#openedAt = this.#environment.now();
+    this.#retryLater();
+  }
+
+  #retryLater() {
+    if (this.#over) return;
+    const steady = this.#progressed || this.#environment.now() - this.#openedAt >= STEADY_AFTER_MS;
+    if (steady) this.#attempt = 0;
+    const delay = reconnectDelayMs(this.#attempt, this.#environment.random);
+    this.#attempt += 1;
+    this.#listener.onState("waiting");
+    this.#timer = this.#environment.setTimeout(() => this.#connect(), delay);
+  }
+
+  #drop(code) {
+    const socket = this.#socket;
+    this.#socket = null;
+    socket?.close(code);
+  }
+}

@@ -1,0 +1,154 @@
+import { createIcon } from "./icons.js";
+import { wordOf } from "./log-status.js";
+
+const PROBE_CHARACTERS = 100;
+const KIB = 1024;
+const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
+
+const count = (number) => number.toLocaleString("en");
+const lines = (number) => (number === 1 ? "1 line" : `${count(number)} lines`);
+
+/** "812 bytes", "1.4 MB" */
+export function formatSize(bytes) {
+  const power = bytes < KIB ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log(bytes) / Math.log(KIB)));
+  const value = bytes / KIB ** power;
+  return `${power === 0 || value >= 100 ? count(Math.round(value)) : value.toFixed(1)} ${UNITS[power]}`;
+}
+
+/**
+ * The elements of a viewer around the rows, and what they say. It decides nothing: clicks go to the `actions`
+ * `follow()`, `wrap()` and `end()`.
+ */
+export class LogView {
+  #document;
+  #status;
+  #word;
+  #counts;
+  #follow;
+  #wrap;
+  #notice;
+  #noticeText;
+  #empty;
+  #newLines;
+  #newLinesText;
+
+  /**
+   * @param {HTMLElement} element its content is replaced
+   * @param {string} raw address of the raw text
+   */
+  constructor(element, raw, actions) {
+    this.#document = element.ownerDocument;
+    this.element = element;
+    const toolbar = this.#toolbar(raw, actions);
+    this.#notice = this.#noticeBar(raw);
+    const frame = this.#frame(actions);
+    element.replaceChildren(toolbar, this.#notice, frame);
+  }
+
+  /** @param {string} state a viewer's state, see log-status.js */
+  showState(state) {
+    this.element.dataset.connection = state;
+    this.#word.textContent = wordOf(state);
+  }
+
+  /** Says why there will be no more of the log. */
+  showError(detail) {
+    this.#word.textContent = detail;
+  }
+
+  showCounts(lineCount, bytes) {
+    const text = lineCount === 0 ? "" : `${lines(lineCount)}, ${formatSize(bytes)}`;
+    if (this.#counts.textContent !== text) this.#counts.textContent = text;
+  }
+
+  /** @param {boolean} active @param {boolean} possible whether there is an end that moves */
+  showFollow(active, possible) {
+    this.#follow.hidden = !possible;
+    this.#follow.setAttribute("aria-pressed", String(active));
+  }
+
+  showWrap(wrap) {
+    this.element.toggleAttribute("data-wrap", wrap);
+    this.#wrap.setAttribute("aria-pressed", String(wrap));
+  }
+
+  showNewLines(number) {
+    this.#newLines.hidden = number === 0;
+    const text = number === 1 ? "1 new line" : `${count(number)} new lines`;
+    if (this.#newLinesText.textContent !== text) this.#newLinesText.textContent = text;
+  }
+
+  /**
+   * @param {number} leftOut how many lines from the start are not kept
+   * @param {number | null} missing number of a line that is asked for and is one of them
+   */
+  showLeftOut(leftOut, missing) {
+    this.#notice.hidden = leftOut === 0;
+    const subject = leftOut === 1 ? "The first line is" : `The first ${count(leftOut)} lines are`;
+    const text = missing === null ? `${subject} not shown here.` : `${subject} not shown here, line ${count(missing)} among them.`;
+    if (this.#noticeText.textContent !== text) this.#noticeText.textContent = text;
+  }
+
+  /** @param {string} text what stands in the place of rows; "" where there are some */
+  showEmpty(text) {
+    this.#empty.hidden = text === "";
+    this.#empty.textContent = text;
+  }
+
+  #make(name, className, ...content) {
+    const element = this.#document.createElement(name);
+    element.className = className;
+    element.append(...content);
+    return element;
+  }
+
+  #button(icon, label, title, act) {
+    const button = this.#make("button", "log-button", createIcon(this.#document, icon), this.#make("span", "log-label", label));
+    button.type = "button";
+    button.title = title;
+    button.addEventListener("click", act);
+    return button;
+  }
+
+  #toolbar(raw, actions) {
+    this.#word = this.#make("span", "log-word");
+    this.#status = this.#make("span", "log-status", this.#make("span", "log-dot"), this.#word);
+    this.#status.setAttribute("role", "status");
+    this.#counts = this.#make("span", "log-counts");
+    this.#follow = this.#button("end", "Follow", "Stay at the end of the log (f)", actions.follow);
+    this.#wrap = this.#button("wrap", "Wrap", "Wrap long lines (w)", actions.wrap);
+    const link = this.#make("a", "log-button", createIcon(this.#document, "raw"), this.#make("span", "log-label", "Raw"));
+    link.href = raw;
+    link.title = "The whole log as plain text";
+    return this.#make("div", "log-toolbar", this.#status, this.#counts, this.#follow, this.#wrap, link);
+  }
+
+  #noticeBar(raw) {
+    this.#noticeText = this.#make("span", "log-notice-text");
+    const link = this.#make("a", "log-notice-link", "Raw text of the whole log");
+    link.href = raw;
+    const notice = this.#make("p", "log-notice", this.#noticeText, " ", link);
+    notice.hidden = true;
+    return notice;
+  }
+
+  #frame(actions) {
+    this.probe = this.#make("span", "log-probe", "0".repeat(PROBE_CHARACTERS));
+    this.probe.setAttribute("aria-hidden", "true");
+    this.pane = this.#make("div", "log-pane");
+    this.canvas = this.#make("div", "log-canvas", this.pane);
+    this.#empty = this.#make("p", "log-empty");
+    this.#empty.hidden = true;
+    this.viewport = this.#make("div", "log-viewport", this.canvas, this.probe);
+    this.viewport.tabIndex = 0;
+    this.viewport.setAttribute("role", "log");
+    this.viewport.setAttribute("aria-live", "off");
+    this.viewport.setAttribute("aria-label", "Log output");
+    this.#newLinesText = this.#make("span", "log-new-text");
+    this.#newLines = this.#make("button", "log-new", createIcon(this.#document, "down"), this.#newLinesText);
+    this.#newLines.type = "button";
+    this.#newLines.hidden = true;
+    this.#newLines.addEventListener("click", actions.end);
+    return this.#make("div", "log-frame", this.viewport, this.#empty, this.#newLines);
+  }
+}
