@@ -1,0 +1,199 @@
+# ruff: noqa: N802, N803, N815 - autobahn's names
+"""Daphne's WebSocket connection, guarded: bounded queues both ways, and a closing that lets a slow reader finish."""
+
+import time
+from collections import deque
+from typing import Any
+
+from daphne.ws_protocol import WebSocketProtocol
+
+from logviewer.doors.guard.transport import (
+    Progress,
+    WriteGate,
+    abort_when_stalled,
+)
+
+MAX_MESSAGE_BYTES = 1024 * 1024 + 64 * 1024
+"""An intake frame is at most 1 MiB with its header (websocket.md); Daphne's own limit is 1 MiB without any room."""
+
+QUEUE_HIGH_BYTES = 4 * 1024 * 1024
+"""Reading the socket pauses when this much waits for the application (architecture.md)."""
+
+QUEUE_LOW_BYTES = 2 * 1024 * 1024
+"""Reading goes on when the application has taken messages down to this."""
+
+MESSAGE_OVERHEAD_BYTES = 1024
+"""What a queued message is charged beyond its payload, so that a million tiny ones are bounded too."""
+
+EARLY_BYTES = 64 * 1024
+"""What a client may send before the application has accepted it; reading pauses beyond."""
+
+CLOSE_PATIENCE_SECONDS = 30.0
+"""How long a closing socket waits for a peer that neither takes bytes nor answers; autobahn gives it 1 s."""
+
+PONG_PATIENCE_SECONDS = 120.0
+"""How long a pong may be out after bytes last moved: 6 MB in a peer's receive buffer are 60 s at 100 KB/s."""
+
+MAX_CLOSE_REASON_BYTES = 123
+"""RFC 6455 section 5.5: a control frame has 125 bytes, two of them the code."""
+
+
+class GuardedWebSocketProtocol(WebSocketProtocol):
+    """One WebSocket connection; it registers a WriteGate with the transport that it takes over from HTTP.
+
+    The options in lower camel case are autobahn's: one that a protocol class has is not copied from the factory.
+    """
+
+    maxMessagePayloadSize = MAX_MESSAGE_BYTES
+    maxFramePayloadSize = MAX_MESSAGE_BYTES
+    closeHandshakeTimeout = CLOSE_PATIENCE_SECONDS
+    failByDrop = False  # an oversized or broken frame gets its close code (1009, 1002, 1007), not a RST
+
+    closing = False  # the application has said websocket.close
+    _awaits_acceptance = False
+    _held = False
+    _owed_pong: bytes | None = None
+    _last_moved = 0.0
+
+    def connectionMade(self) -> None:
+        """Take the producer's seat at the transport, which the HTTP channel still holds."""
+        self._costs: deque[int] = deque()
+        self._queued_bytes = 0
+        self.gate = WriteGate(self.transport, self._pay_pong)
+        self.progress = Progress(self.transport)
+        self.transport.unregisterProducer()
+        self.transport.registerProducer(self.gate, True)
+        super().connectionMade()
+
+    def onConnect(self, request: Any) -> Any:
+        """Ask the application; until it has accepted, no more than EARLY_BYTES are read."""
+        self._awaits_acceptance = True
+        return super().onConnect(request)
+
+    def onOpen(self) -> None:
+        """The application has accepted."""
+        self._awaits_acceptance = False
+        self.transport.resumeProducing()
+        super().onOpen()
+
+    def dataReceived(self, data: bytes) -> None:
+        """Take bytes from the socket; before acceptance autobahn would parse the handshake again with each piece."""
+        if not self._awaits_acceptance:
+            super().dataReceived(data)
+            return
+        self.data += data
+        if len(self.data) > EARLY_BYTES:
+            self.transport.pauseProducing()
+
+    def processData(self) -> bool:
+        """Parse one frame, unless the application has enough waiting; the rest of the read stays for later."""
+        return not self._held and bool(super().processData())
+
+    def onMessage(self, payload: bytes, isBinary: bool) -> None:
+        """Queue a message for the application and pause reading when it has QUEUE_HIGH_BYTES waiting.
+
+        What arrives after a close frame was sent is dropped: nobody will ask for it, and the peer's close frame, which
+        is behind it, must be reached.
+        """
+        if self.state != self.STATE_OPEN:
+            return
+        super().onMessage(payload, isBinary)
+        cost = len(payload) + MESSAGE_OVERHEAD_BYTES
+        self._costs.append(cost)
+        self._queued_bytes += cost
+        if self._queued_bytes >= QUEUE_HIGH_BYTES and not self._held:
+            self._held = True
+            self.transport.pauseProducing()
+
+    def taken(self) -> None:
+        """The application has received the oldest message."""
+        self._queued_bytes -= self._costs.popleft()
+        if self._held and self._queued_bytes < QUEUE_LOW_BYTES:
+            self._read_on()
+
+    def onPing(self, payload: bytes) -> None:
+        """Answer a ping; while the write buffer is full only the last one is, later (RFC 6455 section 5.5.3)."""
+        if self.gate.paused:
+            self._owed_pong = payload
+        else:
+            super().onPing(payload)
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Do what the application says; unlike Daphne, send a close frame's reason and any code RFC 6455 has."""
+        if message.get("type") == "websocket.close" and self.state == self.STATE_OPEN:
+            self.serverClose(message.get("code"), message.get("reason"))
+        else:
+            super().handle_reply(message)
+
+    def serverClose(self, code: int | None = None, reason: str | None = None) -> None:
+        """Send a close frame; autobahn's ``sendClose`` refuses 1001, 1011, 1012 and 1013.
+
+        Raises:
+            ValueError: the code must not be sent.
+        """
+        code = 1000 if code is None else code
+        if code not in {1000, 1001, 1002, 1003, *range(1007, 1015)} and not 3000 <= code <= 4999:
+            raise ValueError(f"close code {code} must not be sent (RFC 6455 section 7.4)")
+        told = (reason or "").encode()[:MAX_CLOSE_REASON_BYTES].decode(errors="ignore").encode()
+        self.sendCloseFrame(code=code, reasonUtf8=told, isReply=False)
+
+    def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
+        """Send a close frame, and read on, whatever is queued, so that the peer's answer is seen."""
+        self.closing = True
+        self.progress.moved()
+        super().sendCloseFrame(code=code, reasonUtf8=reasonUtf8, isReply=isReply)
+        if self._held:
+            self.factory.reactor.callLater(0, self._read_on)
+
+    def onCloseHandshakeTimeout(self) -> None:
+        """Wait on while the peer still takes bytes that were sent before the close frame."""
+        if self.progress.moved():
+            self.closeHandshakeTimeoutCall = self.factory._batched_timer.call_later(
+                self.closeHandshakeTimeout, self.onCloseHandshakeTimeout
+            )
+        else:
+            super().onCloseHandshakeTimeout()
+
+    def _sendAutoPing(self) -> None:
+        """Send a ping unless one is out; Daphne sends every 20 s and would lose the first one's timeout."""
+        if self.autoPingTimeoutCall is None:
+            self.progress.moved()
+            self._last_moved = time.monotonic()
+            super()._sendAutoPing()
+
+    def onAutoPingTimeout(self) -> None:
+        """Drop a peer whose pong is out, but not while bytes still move or this side has stopped reading."""
+        if self._held or self.progress.moved():
+            self._last_moved = time.monotonic()
+        if time.monotonic() - self._last_moved < PONG_PATIENCE_SECONDS:
+            self.autoPingTimeoutCall = self.factory._batched_timer.call_later(
+                self.autoPingTimeout, self.onAutoPingTimeout
+            )
+        else:
+            super().onAutoPingTimeout()
+
+    def dropConnection(self, abort: bool = False) -> None:
+        """Drop the connection; an orderly end that its peer does not take is aborted after CLOSE_PATIENCE_SECONDS."""
+        super().dropConnection(abort)
+        self.gate.release()
+        abort_when_stalled(self.transport, CLOSE_PATIENCE_SECONDS)
+
+    def connectionLost(self, reason: Any) -> None:
+        """Wake whoever still waits to send."""
+        self.gate.release()
+        super().connectionLost(reason)
+
+    def _closeConnection(self, abort: bool = False) -> None:
+        """Close the transport; RST only where bytes wait that the peer does not take, FIN where it has them all."""
+        super()._closeConnection(abort and self.progress.pending_bytes() > 0)
+
+    def _read_on(self) -> None:
+        self._held = False
+        self.transport.resumeProducing()
+        if self.data:
+            self.consumeData()
+
+    def _pay_pong(self) -> None:
+        payload, self._owed_pong = self._owed_pong, None
+        if payload is not None:
+            self.sendPong(payload)
