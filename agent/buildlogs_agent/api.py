@@ -1,0 +1,172 @@
+"""The server's write API over HTTP: one method a call, typed errors, no retries.
+
+Whether and when to try again is the business of `upload`; this room only says which of the answers allow it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple, Optional, Union
+from urllib.parse import urlsplit
+
+import urllib3
+
+from . import __version__
+from .errors import OffsetGap, Refused, ServerAway
+
+CHUNKS_TYPE = "application/vnd.buildlogs.chunks"
+CONNECT_TIMEOUT_SECONDS = 5.0
+READ_TIMEOUT_SECONDS = 30.0
+MAX_RETRY_AFTER_SECONDS = 60.0
+CONNECTIONS = 2
+"""One for the chunks, one for heartbeats."""
+
+Id = Union[int, str]
+
+
+class Created(NamedTuple):
+    """A resource's id, and whether this call made it (201) or found it (200)."""
+
+    id: Id
+    new: bool
+
+
+class Answer(NamedTuple):
+    """An HTTP answer with a parsed JSON body; `body` is empty where it was not a JSON object."""
+
+    status: int
+    headers: Any
+    body: dict[str, Any]
+
+
+class Api:
+    """A server and the token for it. Threads may share one."""
+
+    def __init__(self, server: str, token: str | None) -> None:
+        """`server` is an http or https address, perhaps with a path before `/api/v1`."""
+        self.server = server
+        self._pool = urllib3.connection_from_url(server, maxsize=CONNECTIONS, block=False)
+        self._base = urlsplit(server).path.rstrip("/") + "/api/v1"
+        self._headers = {"User-Agent": f"buildlogs-agent/{__version__}", "Accept": "application/json"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+
+    def create_build(self, request: dict[str, Any], timeout: float = READ_TIMEOUT_SECONDS) -> Created:
+        """`POST /builds`; with an `external_id` it may be repeated."""
+        return self._create("/builds", request, timeout)
+
+    def create_step(self, build: Id, name: str, number: int | None, timeout: float) -> Created:
+        """`POST /builds/{id}/steps`; with a number it may be repeated."""
+        return self._create(f"/builds/{build}/steps", {"name": name, **({"number": number} if number else {})}, timeout)
+
+    def create_log(self, step: Id, name: str, timeout: float) -> Created:
+        """`POST /steps/{id}/logs`; may be repeated."""
+        return self._create(f"/steps/{step}/logs", {"name": name, "type": "stdio"}, timeout)
+
+    def append(self, log: Id, offset: int, skip: int, body: Union[bytes, memoryview], timeout: float) -> int:
+        """`POST /logs/{id}/chunks`; answers the payload bytes the server has now, or raises OffsetGap."""
+        headers = {"Content-Type": CHUNKS_TYPE, "Upload-Offset": str(offset)}
+        if skip:
+            headers["Upload-Skip"] = str(skip)
+        try:
+            answer = self._request("POST", f"/logs/{log}/chunks", body, headers, timeout)
+        except _GapAnswer as gap:
+            raise OffsetGap(gap.received) from None
+        received = answer.body.get("received")
+        if not isinstance(received, int):
+            raise Refused(answer.status, "", "the answer to a chunk does not say how much was received")
+        return received
+
+    def finish_log(self, log: Id, totals: dict[str, Any], timeout: float) -> None:
+        """`POST /logs/{id}/finish` with `received`, perhaps `sha256` and `unverified`; may be repeated."""
+        self._post(f"/logs/{log}/finish", totals, timeout)
+
+    def finish_step(self, step: Id, results: str, timeout: float) -> None:
+        """`POST /steps/{id}/finish`; may be repeated."""
+        self._post(f"/steps/{step}/finish", {"results": results}, timeout)
+
+    def finish_build(self, build: Id, results: str, timeout: float) -> None:
+        """`POST /builds/{id}/finish`; may be repeated."""
+        self._post(f"/builds/{build}/finish", {"results": results}, timeout)
+
+    def heartbeat(self, build: Id) -> None:
+        """`POST /builds/{id}/heartbeat`: the writer lives although it has nothing to say."""
+        self._post(f"/builds/{build}/heartbeat", {}, READ_TIMEOUT_SECONDS)
+
+    def _create(self, path: str, request: dict[str, Any], timeout: float) -> Created:
+        answer = self._post(path, request, timeout)
+        identity = answer.body.get("id")
+        if not isinstance(identity, (int, str)):
+            raise Refused(answer.status, "", f"the answer to POST {path} has no id: is this a buildlogs server?")
+        return Created(identity, answer.status == 201)
+
+    def _post(self, path: str, request: dict[str, Any], timeout: float) -> Answer:
+        return self._request("POST", path, json.dumps(request).encode(), {"Content-Type": "application/json"}, timeout)
+
+    def _request(
+        self, method: str, path: str, body: Union[bytes, memoryview], headers: dict[str, str], timeout: float
+    ) -> Answer:
+        """One request; raises ServerAway where it may be sent again, Refused where that would not help."""
+        buffer: Any = body  # urllib3 takes any buffer, its annotations know only bytes
+        try:
+            response = self._pool.urlopen(
+                method,
+                self._base + path,
+                body=buffer,
+                headers={**self._headers, **headers},
+                retries=False,
+                redirect=False,
+                timeout=urllib3.Timeout(connect=min(CONNECT_TIMEOUT_SECONDS, timeout), read=timeout),
+            )
+        except urllib3.exceptions.HTTPError as error:
+            refused_connection = isinstance(error, urllib3.exceptions.NewConnectionError)
+            raise ServerAway(_reason(error), ambiguous=not refused_connection) from None
+        answer = Answer(response.status, response.headers, _json_object(response.data))
+        if answer.status in (200, 201):
+            return answer
+        raise _error_for(answer)
+
+
+class _GapAnswer(Exception):
+    def __init__(self, received: int) -> None:
+        super().__init__(received)
+        self.received = received
+
+
+def _error_for(answer: Answer) -> Exception:
+    problem = _problem(answer.body)
+    detail = str(answer.body.get("detail") or answer.body.get("title") or "")[:500]
+    if answer.status == 409 and problem == "offset-gap":
+        offset = str(answer.headers.get("Upload-Offset", ""))
+        if offset.isdecimal():
+            return _GapAnswer(int(offset))
+    if answer.status in (408, 429) or answer.status >= 500 or problem == "locked":
+        reason = f"{detail or problem or 'no reason given'} (HTTP {answer.status})"
+        return ServerAway(reason, _retry_after(answer.headers.get("Retry-After")), ambiguous=answer.status != 429)
+    return Refused(answer.status, problem, detail)
+
+
+def _problem(body: dict[str, Any]) -> str:
+    """The last word of the problem's `type`, which may be a whole address."""
+    return str(body.get("type") or "").rstrip("/").replace("#", "/").replace(":", "/").rsplit("/", 1)[-1]
+
+
+def _retry_after(value: str | None) -> Optional[float]:
+    return min(float(value), MAX_RETRY_AFTER_SECONDS) if value and value.isdecimal() else None
+
+
+def _json_object(data: bytes) -> dict[str, Any]:
+    try:
+        body = json.loads(data)
+    except ValueError:
+        return {}
+    return body if isinstance(body, dict) else {}
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    cause = error.__cause__ or error.__context__
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror
+    if isinstance(error, urllib3.exceptions.TimeoutError):
+        return "no answer in time"
+    return type(error).__name__

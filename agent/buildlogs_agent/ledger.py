@@ -1,0 +1,187 @@
+"""Small JSON files beside the spooled bytes: which build, step and log they belong to, and how it ended.
+
+    builds/<key>.json        a build that this machine began: the request that creates it, and its id once known
+    builds/<key>.steps       number of the last step that began in a build
+    builds/<key>.keeper      held (flock) by the `buildlogs build` that will deliver what its steps leave behind
+    logs/<uuid>/state.json   a log: where it belongs, and once the command has ended the results, byte count and hash
+    logs/<uuid>/lock         held (flock) by the process that sends this log
+    logs/<uuid>/*.chunks     its bytes (see `spool`)
+
+Nothing here holds the token.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import os
+import re
+import tempfile
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Optional
+
+from .api import Id
+from .errors import SpoolUnavailable
+
+PENDING = "pending:"
+"""`BUILDLOGS_BUILD` of a build whose id the server has not told yet: this, and the name of its file here."""
+
+
+@dataclass
+class BuildEntry:
+    """A build: known by its id, or by the request that creates it.
+
+    Attributes:
+        reference: what `BUILDLOGS_BUILD` holds: the id, or `pending:` and a uuid.
+        request: body of `POST /builds`, or None where only the id is known.
+        refused: why the server will not have this build, or None.
+    """
+
+    reference: str
+    id: Optional[Id] = None
+    request: Optional[dict[str, Any]] = None
+    refused: Optional[str] = None
+
+
+@dataclass
+class LogEntry:
+    """A log of a step, and what is still to be told to the server about it.
+
+    Attributes:
+        results: the step's, once the command has ended; Buildbot's word.
+        received: payload bytes of the log, once it is complete.
+        sha256: of all payload; None while the command runs, and where bytes were dropped.
+    """
+
+    server: str
+    build: str
+    step_name: str
+    step_number: Optional[int]
+    log_name: str = "stdio"
+    step: Optional[Id] = None
+    log: Optional[Id] = None
+    results: Optional[str] = None
+    received: Optional[int] = None
+    sha256: Optional[str] = None
+
+
+@dataclass
+class Ledger:
+    """The spool directory."""
+
+    directory: Path
+    _locks: list[int] = field(default_factory=list)
+
+    def save_build(self, build: BuildEntry) -> None:
+        """Write the build's file."""
+        _write_json(self._build_path(build.reference), asdict(build))
+
+    def load_build(self, reference: str) -> BuildEntry:
+        """The build that `BUILDLOGS_BUILD` names; with its id or `refused` as far as this machine knows them."""
+        if not reference.startswith(PENDING):
+            return BuildEntry(reference, id=reference)
+        try:
+            return BuildEntry(**json.loads(self._build_path(reference).read_text()))
+        except (OSError, ValueError, TypeError):
+            return BuildEntry(reference, refused=f"{self._build_path(reference)} cannot be read")
+
+    def forget_build(self, reference: str) -> None:
+        """Delete the files of a build that has finished."""
+        for kind in ("json", "steps", "keeper"):
+            self._build_path(reference, kind).unlink(missing_ok=True)
+
+    def keep_build(self, reference: str) -> None:
+        """Say that this process will deliver what the build's steps leave behind."""
+        self._lock_file(self._build_path(reference, "keeper"))
+
+    def is_kept(self, reference: str) -> bool:
+        """Whether a living process has said so."""
+        path = self._build_path(reference, "keeper")
+        return path.exists() and not self._lock_file(path)
+
+    def next_step_number(self, reference: str) -> int:
+        """A number that no other step of this build on this machine has got; from 1."""
+        with self._build_path(reference, "steps").open("a+") as counter:
+            fcntl.flock(counter, fcntl.LOCK_EX)
+            counter.seek(0)
+            number = int(counter.read() or 0) + 1
+            counter.truncate(0)
+            counter.write(str(number))
+        return number
+
+    def new_log(self) -> Path:
+        """A new directory for a log, locked by this process."""
+        path = self.directory / "logs" / str(uuid.uuid4())
+        path.mkdir(mode=0o700)
+        self.lock(path)
+        return path
+
+    def lock(self, path: Path) -> bool:
+        """Take a log for this process until it ends; False where another process has it."""
+        return self._lock_file(path / "lock")
+
+    def _lock_file(self, path: Path) -> bool:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return False
+        self._locks.append(descriptor)
+        return True
+
+    def save_log(self, path: Path, log: LogEntry) -> None:
+        """Write a log's state."""
+        _write_json(path / "state.json", asdict(log))
+
+    def left_logs(self, references: set[str], server: str) -> list[tuple[Path, LogEntry]]:
+        """Complete logs of a build that their own process could not deliver, locked by this one now."""
+        left = []
+        for path in sorted((self.directory / "logs").iterdir()):
+            try:
+                log = LogEntry(**json.loads((path / "state.json").read_text()))
+            except (OSError, ValueError, TypeError):
+                continue  # being created, or delivered and deleted just now
+            if log.build in references and log.server == server and log.results is not None and self.lock(path):
+                left.append((path, log))
+        return left
+
+    def _build_path(self, reference: str, kind: str = "json") -> Path:
+        return self.directory / "builds" / f"{_file_name(reference)}.{kind}"
+
+
+def open_ledger(wanted: Path | None) -> Ledger:
+    """The first place that can be written: `wanted`, or the user's cache, or a directory in the temporary one.
+
+    Raises:
+        SpoolUnavailable: none can.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    temporary = Path(tempfile.gettempdir()) / f"buildlogs-spool-{os.getuid()}"
+    places = [wanted, temporary] if wanted else [cache / "buildlogs" / "spool", temporary]
+    for place in places:
+        try:
+            for room in ("logs", "builds"):
+                (place / room).mkdir(mode=0o700, parents=True, exist_ok=True)
+            foreign = place == temporary and place.stat().st_uid != os.getuid()
+            if not foreign and os.access(place / "logs", os.W_OK | os.X_OK):
+                return Ledger(place)
+        except (OSError, RuntimeError):
+            continue
+    raise SpoolUnavailable(f"no spool directory can be written: tried {', '.join(map(str, places))}")
+
+
+def _file_name(reference: str) -> str:
+    """A reference as a file name, different for different references whatever they hold."""
+    readable = re.sub(r"[^A-Za-z0-9-]", "-", reference)[:60]
+    return f"{readable}-{hashlib.sha256(reference.encode()).hexdigest()[:8]}"
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    with os.fdopen(descriptor, "w") as stream:
+        json.dump(content, stream)
+    Path(name).replace(path)
