@@ -1,1 +1,1 @@
-"""The byte paths as plain ASGI: WebSockets, chunk uploads, downloads, and the guard. They translate and hold no logic."""
+"""The byte paths as plain ASGI: WebSockets, chunk uploads, downloads, the guard. They translate and hold no logic."""

@@ -37,8 +37,10 @@ def due(log_id: int) -> bool:
 def write(log_id: int, end: LogEnd) -> None:
     """Write the counters into the row of an open log, and the heartbeat into its build's."""
     now = timezone.now()
-    changed = LogFile.objects.filter(pk=log_id).exclude(state=LogState.FINISHED).update(
-        size=end.size, lines=end.lines, received=end.received, omitted=end.omitted, written_at=now
+    changed = (
+        LogFile.objects.filter(pk=log_id)
+        .exclude(state=LogState.FINISHED)
+        .update(size=end.size, lines=end.lines, received=end.received, omitted=end.omitted, written_at=now)
     )
     if changed:
         Build.objects.filter(steps__logs=log_id).update(heartbeat_at=now)

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
 from logviewer.chunkstore import Appended, Entry, Finished
+from logviewer.intake.changes import lock_build, note_life, record_event
 from logviewer.live import announce
 from logviewer.live.store import chunk_store
-from logviewer.models import Build, Completeness, LogFile, LogState
+from logviewer.models import Completeness, LogFile, LogState
 from logviewer.models.states import check_transition
 
 
@@ -53,12 +53,13 @@ def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unveri
     """
     finished = chunk_store().finish(log.key, received=received, sha256=sha256, unverified=unverified)
     with transaction.atomic():
-        row = LogFile.objects.select_for_update().get(pk=log.pk)
+        build = lock_build(log.step.build_id)
+        row = LogFile.objects.get(pk=log.pk)
         news = row.state != LogState.FINISHED
         _record_finish(row, finished)
-        version = _next_version(log.step.build_id) if news else 0
-    if news:
-        announce.build_changed(log.step.build_id, version, "logFinished", log.pk)
+        if news:
+            note_life(build)
+            record_event(build, "logFinished", log.pk)
     announce.log_grew(log.pk, finished.end.size)
     row.step = log.step
     return row
@@ -87,9 +88,3 @@ def _completeness(row: LogFile, finished: Finished) -> Completeness:
     if finished.verified or row.completeness == Completeness.VERIFIED:
         return Completeness.VERIFIED
     return Completeness.UNVERIFIED
-
-
-def _next_version(build_id: int) -> int:
-    """Raise the build's version by one; call it inside a transaction."""
-    Build.objects.filter(pk=build_id).update(version=F("version") + 1)
-    return Build.objects.values_list("version", flat=True).get(pk=build_id)

@@ -95,7 +95,7 @@ class Announcer:
             try:
                 async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
                     await layer.group_send(group, message)
-            except Exception as error:  # noqa: BLE001 - whatever the layer raises, announcing is never fatal
+            except Exception as error:
                 self.lost += 1
                 logger.warning("announcement to %s failed (%s): viewers look at the store by themselves", group, error)
                 return waiting

@@ -67,9 +67,7 @@ class ConsumerMixin:
             RuntimeError: another producer is registered; the message names both.
         """
         if self.producer is not None:
-            raise RuntimeError(
-                f"cannot register producer {producer!r}: {self.producer!r} was never unregistered"
-            )
+            raise RuntimeError(f"cannot register producer {producer!r}: {self.producer!r} was never unregistered")
         if self.disconnected:
             producer.stop_producing()
             return

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-BuildEventName = Literal[
-    "buildStarted", "buildFinished", "stepStarted", "stepFinished", "logStarted", "logFinished"
-]
+BuildEventName = Literal["buildStarted", "buildFinished", "stepStarted", "stepFinished", "logStarted", "logFinished"]
 
 
 class LogChunk(TypedDict):

@@ -16,9 +16,11 @@ from weakref import WeakKeyDictionary
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
+from logviewer.live.database import in_database
 from logviewer.live.events import BuildChanged, build_group, log_group
 from logviewer.live.store import chunk_store
 from logviewer.live.watch import LogWatch
+from logviewer.models import Build
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +33,8 @@ LOOK_INTERVAL_SECONDS = 1.0
 GROUP_TIMEOUT_SECONDS = 2.0
 LOOKS_BEFORE_YIELD = 50
 
-BuildListener = Callable[[BuildChanged | None], None]
+BuildListener = Callable[[int, BuildChanged | None], None]
+"""Called with the build's version, and with what made it so where that is known."""
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
 _hubs_lock = threading.Lock()
@@ -92,7 +95,7 @@ class Hub:
                 self._spawn(self._leave_group(log_group(watch.log_id)))
 
     def watch_build(self, build_id: int, listener: BuildListener) -> None:
-        """Call `listener` with each change of the build, and with None about once a second: look for yourself."""
+        """Call `listener` with each change of the build; lost ones are noticed by its version once a second."""
         listeners = self._builds.get(build_id)
         if listeners is None:
             listeners = self._builds[build_id] = set()
@@ -122,7 +125,7 @@ class Hub:
     def build_changed(self, message: BuildChanged) -> None:
         """Tell those who watch the build."""
         for listener in tuple(self._builds.get(message["build"], ())):
-            listener(message)
+            listener(message["version"], message)
 
     def _flush(self, watch: LogWatch) -> None:
         watch.flush_due = False
@@ -165,10 +168,21 @@ class Hub:
                 self.gap_fills += watch.end != before
                 if self._distributed() and not watch.joined_group:
                     self._spawn(self._join_group(watch))
-            for listeners in tuple(self._builds.values()):
-                for listener in tuple(listeners):
-                    listener(None)
+            await self._look_at_builds()
         self._looker = None
+
+    async def _look_at_builds(self) -> None:
+        """Tell those who watch builds which versions they have now, in one query."""
+        if not self._builds:
+            return
+        try:
+            versions = await in_database(_versions, list(self._builds))
+        except Exception:
+            logger.exception("builds cannot be looked at")
+            return
+        for build_id, version in versions:
+            for listener in tuple(self._builds.get(build_id, ())):
+                listener(version, None)
 
     @staticmethod
     def _distributed() -> bool:
@@ -232,6 +246,11 @@ class Hub:
             except Exception:
                 logger.exception("the channel layer does not answer; trying again")
                 await asyncio.sleep(LOOK_INTERVAL_SECONDS)
+
+
+def _versions(build_ids: list[int]) -> list[tuple[int, int]]:
+    """Each build's version; builds that were deleted are left out."""
+    return list(Build.objects.filter(pk__in=build_ids).values_list("pk", "version"))
 
 
 def wake_everywhere(log_id: int) -> None:

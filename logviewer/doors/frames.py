@@ -1,0 +1,22 @@
+"""The binary frame in which chunks travel to a viewer (websocket.md).
+
+u32 big-endian header length; a header of JSON, `{"offset":o,"line":n,"runs":[[channel,length,time_ms],…]}`; the bytes
+as stored.
+"""
+
+from __future__ import annotations
+
+import json
+import struct
+
+from logviewer.chunkstore import Frame
+
+US_PER_MS = 1000
+_HEADER_LENGTH = struct.Struct(">I")
+
+
+def encode_frame(frame: Frame) -> bytes:
+    """One binary WebSocket message that carries `frame`."""
+    runs = [[channel, length, time_us // US_PER_MS] for channel, length, time_us in frame.runs]
+    header = json.dumps({"offset": frame.offset, "line": frame.line, "runs": runs}, separators=(",", ":")).encode()
+    return b"".join((_HEADER_LENGTH.pack(len(header)), header, frame.data))

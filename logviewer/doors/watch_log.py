@@ -1,0 +1,212 @@
+"""/ws/logs/{id}/: a viewer watches a log (websocket.md, subprotocol `buildlogs.v1`)."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+from urllib.parse import parse_qs
+
+from logviewer.chunkstore import Frame, LogEnd, LogReader, NoSuchLog, Position
+from logviewer.doors.frames import encode_frame
+from logviewer.doors.http import Receive, Send
+from logviewer.doors.identity import Scope, readable_log
+from logviewer.doors.socket import BAD_REQUEST, NORMAL, RELOAD, Refused, Socket
+from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
+from logviewer.live.database import in_database
+from logviewer.live.watch import MAX_FRAME_BYTES
+from logviewer.models import LogFile, LogState
+
+DEFAULT_WINDOW_BYTES = 1_048_576
+MIN_WINDOW_BYTES = 65_536
+MAX_WINDOW_BYTES = 4_194_304
+MAX_TAIL_LINES = 2**53
+MAX_OFFSET = 2**63 - 1
+
+ROW_PATIENCE_SECONDS = 5.0
+"""How long the end waits for the database's row to follow the store, so that it can tell the SHA-256."""
+
+ROW_LOOK_SECONDS = 0.1
+
+
+class WatchLog(ConsumerMixin, Socket):
+    """A viewer's socket: the consumer of one log. A window of unacknowledged bytes pauses and resumes the producer."""
+
+    subprotocol = "buildlogs.v1"
+    log: LogFile
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(scope, receive, send)
+        self._window = DEFAULT_WINDOW_BYTES
+        self._sent = self._acked = 0
+        self._acked_more = asyncio.Event()
+        self._paused_by_client = False
+
+    async def admit(self) -> None:
+        """Look up the log, if the caller may read it."""
+        self.log = await readable_log(self.scope, int(self.scope["url_route"]["kwargs"]["log_id"]))
+
+    async def work(self) -> None:
+        """Say where the stream starts, then be fed."""
+        start_text, self._window = self._wishes()
+        try:
+            with await asyncio.to_thread(chunk_store().reader, self.log.key) as reader:
+                start = await asyncio.to_thread(_start, reader, start_text)
+                end = reader.end()
+        except NoSuchLog:
+            raise Refused(4404, "the text of this log is not in the store") from None
+        if start is None:
+            await self.reload(f"the log has only {end.size} bytes: start again from 0")
+            return
+        self._sent = self._acked = start.offset
+        state = LogState.FINISHED if end.finished else self.log.state
+        await self.say(
+            {
+                "type": "hello",
+                "log": self.log.pk,
+                "state": state,
+                "offset": start.offset,
+                "line": start.line,
+                "size": end.size,
+                "lines": end.lines,
+                "window": self._window,
+            }
+        )
+        await LogFileProducer(self.log.pk, self.log.key, self, offset=start.offset).run()
+
+    def lost(self) -> None:
+        """Stop the producer."""
+        self.connection_lost()
+
+    def _wishes(self) -> tuple[str, int]:
+        """The query: where to start and how much may be in flight."""
+        query = parse_qs(self.scope["query_string"].decode("ascii", "replace"), keep_blank_values=True)
+        for name in ("from", "window"):
+            if len(query.get(name, [])) > 1:
+                raise Refused(BAD_REQUEST, f"{name} is given more than once")
+        window = _whole_number(query.get("window", [str(DEFAULT_WINDOW_BYTES)])[0], "window", MAX_WINDOW_BYTES)
+        if window and window < MIN_WINDOW_BYTES:
+            raise Refused(BAD_REQUEST, f"window is 0 or from {MIN_WINDOW_BYTES} to {MAX_WINDOW_BYTES}, not {window}")
+        start = query.get("from", ["0"])[0]
+        kind, _, number = start.rpartition(":")
+        if kind not in ("", "tail") or (start.startswith(":")):
+            raise Refused(BAD_REQUEST, f"from is a byte offset or tail:N, not {start[:40]!r}")
+        _whole_number(number, "from", MAX_TAIL_LINES if kind else MAX_OFFSET)
+        return start, window
+
+    # The client's messages.
+
+    def take(self, message: dict[str, Any]) -> None:
+        """An ack, pause, resume or stop."""
+        match message:
+            case {"type": "ack", "offset": int(offset), **rest} if not rest and not isinstance(offset, bool):
+                self._take_ack(offset)
+            case {"type": "pause", **rest} if not rest:
+                self._paused_by_client = True
+                self.pause()
+            case {"type": "resume", **rest} if not rest:
+                self._paused_by_client = False
+                self._resume_if_room()
+            case {"type": "stop", **rest} if not rest:
+                self._stop()
+            case _:
+                raise Refused(BAD_REQUEST, "a viewer says ack with an offset, pause, resume or stop")
+
+    def _take_ack(self, offset: int) -> None:
+        if not self._acked <= offset <= self._sent:
+            raise Refused(
+                BAD_REQUEST, f"acknowledged {offset}, which is not from {self._acked} (before) to {self._sent} (sent)"
+            )
+        self._acked = offset
+        self._acked_more.set()
+        self._resume_if_room()
+
+    def _stop(self) -> None:
+        """Nobody wants more: the producer ends, the socket closes."""
+        if self.producer is not None:
+            self.producer.stop_producing()
+        self._acked = self._sent
+        self._acked_more.set()
+
+    def _resume_if_room(self) -> None:
+        if not self._paused_by_client and self.room() > 0:
+            self.resume()
+
+    # The producer's calls.
+
+    def room(self) -> int:
+        """What is left of the window; without acks, a frame at a time."""
+        return self._window - (self._sent - self._acked) if self._window else MAX_FRAME_BYTES
+
+    async def write_chunk(self, frame: Frame) -> None:
+        """Send the frame, and pause the producer when the window is spent."""
+        self._sent = frame.end
+        if self.room() <= 0:
+            self.pause()
+        await self.send_bytes(encode_frame(frame))
+
+    async def caught_up(self, end: LogEnd) -> None:
+        """Tell the viewer that it sees the log as it is written from now on."""
+        await self.say({"type": "live"})
+
+    async def grew(self, end: LogEnd) -> None:
+        """Tell a viewer that is behind how far the log has come."""
+        await self.say({"type": "size", "size": end.size, "lines": end.lines})
+
+    async def finish(self, end: LogEnd) -> None:
+        """Tell the viewer that this was all; `serve` closes when it has acknowledged it."""
+        row = await self._finished_row()
+        await self.say(
+            {
+                "type": "logFinished",
+                "state": LogState.FINISHED if row.state == LogState.OPEN else row.state,
+                "size": end.size,
+                "lines": end.lines,
+                "sha256": row.sha256,
+            }
+        )
+        while self._window and self._acked < end.size:
+            self._acked_more.clear()
+            await self._acked_more.wait()
+
+    async def reload(self, reason: str) -> None:
+        """Tell the viewer that what it has is void."""
+        await self.say({"type": "reload", "reason": reason})
+        raise _Reloaded
+
+    async def _finished_row(self) -> LogFile:
+        """The row, as soon as it has followed the store (at once, but for a crash in between)."""
+        deadline = asyncio.get_running_loop().time() + ROW_PATIENCE_SECONDS
+        while True:
+            row = await in_database(LogFile.objects.get, pk=self.log.pk)
+            if row.state != LogState.OPEN or asyncio.get_running_loop().time() > deadline:
+                return row
+            await asyncio.sleep(ROW_LOOK_SECONDS)
+
+    async def _serve(self) -> None:
+        """As every socket; a producer that ends by itself closes with 1000, after a reload with 1012."""
+        try:
+            await super()._serve()
+        except _Reloaded:
+            await self.close(RELOAD)
+        else:
+            await self.close(NORMAL)
+
+
+class _Reloaded(Exception):
+    """The viewer was told to start again."""
+
+
+def _start(reader: LogReader, text: str) -> Position | None:
+    """Where the stream starts, or None where the log does not reach that far."""
+    kind, _, number = text.rpartition(":")
+    if kind == "tail":
+        return reader.tail(int(number))
+    if int(number) > reader.end().size:
+        return None
+    return reader.position(int(number))
+
+
+def _whole_number(text: str, name: str, most: int) -> int:
+    if not (text.isascii() and text.isdigit()) or len(text) > len(str(most)) or int(text) > most:
+        raise Refused(BAD_REQUEST, f"{name} must be a whole number from 0 to {most}, not {text[:40]!r}")
+    return int(text)
