@@ -1,0 +1,32 @@
+"""One log over the full width of the page."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from logviewer.pages import visible
+from logviewer.pages.moments import Age, Elapsed
+from logviewer.pages.mount import mount_of
+from logviewer.pages.page import page
+from logviewer.pages.status import status_word
+
+
+@page
+def log(request: HttpRequest, project: str, builder: str, number: int, step: str, log: str) -> HttpResponse:
+    """Show the log; its lines are addressed as `#L120` and `#L120-L140`."""
+    now = timezone.now()
+    build = visible.build_or_404(request, project, builder, number)
+    found = visible.log_or_404(build, step, log)
+    context = {
+        "project": build.builder.project,
+        "builder": build.builder,
+        "build": build,
+        "step": found.step,
+        "status": status_word(found.step),
+        "elapsed": Elapsed(found.started_at, found.finished_at, now),
+        "age": Age(found.started_at, now),
+        "mount": mount_of(found),
+    }
+    return render(request, "logviewer/log.html", context)

@@ -1,0 +1,96 @@
+"""Where the log viewer is mounted, and what stands there without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from logviewer.chunkstore import ChunkStoreError, NoSuchLog
+from logviewer.live.store import chunk_store
+from logviewer.models import LogFile
+from logviewer.pages.status import completeness_text, size_text
+
+PLAIN_TAIL_BYTES = 64 * 1024
+
+# CSI sequences, OSC strings (ended by BEL or ST), two-character escapes: a plain page shows none of them.
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class PlainTail:
+    """The end of a log as plain text; `size` is the whole log's, in bytes."""
+
+    text: str
+    size: int
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the log has more before this text."""
+        return self.size > PLAIN_TAIL_BYTES
+
+
+@dataclass(frozen=True)
+class Mount:
+    """What the viewer's element says about its log."""
+
+    log: LogFile
+    tail: PlainTail | None
+
+    @property
+    def socket(self) -> str:
+        """Where the log is watched."""
+        return f"/ws/logs/{self.log.pk}/"
+
+    @property
+    def raw(self) -> str:
+        """Where the text lies."""
+        return f"/api/v1/logs/{self.log.pk}/raw"
+
+    @property
+    def completeness(self) -> str:
+        """As `completeness_text`."""
+        return completeness_text(self.log)
+
+    @property
+    def size(self) -> str:
+        """As `size_text`."""
+        return size_text(self.log.size)
+
+
+def plain_text(data: bytes) -> str:
+    """Log bytes for a page without scripts: invalid UTF-8 as U+FFFD, no escape sequences, no control characters.
+
+    Of a line that was overwritten with carriage returns the last state stays.
+    """
+    text = _ESCAPE_SEQUENCE.sub("", data.decode("utf-8", errors="replace")).replace("\r\n", "\n")
+    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
+    return _CONTROL.sub("", "\n".join(lines))
+
+
+def plain_tail(log: LogFile) -> PlainTail | None:
+    """The last 64 KiB of the log from the start of a line on; None where the store cannot give it."""
+    if log.storage_key is None:
+        return None
+    try:
+        with chunk_store().reader(log.key) as reader:
+            size = reader.end().size
+            offset = max(0, size - PLAIN_TAIL_BYTES)
+            cut = offset > 0
+            pieces = []
+            while offset < size and (frame := reader.frame(offset, max_bytes=size - offset)) is not None:
+                pieces.append(frame.data)
+                offset = frame.end
+    except NoSuchLog:
+        return PlainTail("", 0)
+    except ChunkStoreError:
+        return None
+    data = b"".join(pieces)
+    if cut and b"\n" in data:
+        data = data.partition(b"\n")[2]
+    return PlainTail(plain_text(data), size)
+
+
+def mount_of(log: LogFile) -> Mount:
+    """What the page needs to show the log."""
+    return Mount(log, plain_tail(log))

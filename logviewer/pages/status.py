@@ -1,0 +1,62 @@
+"""The one word for how a build or step is doing. It names the icon and the CSS class as well."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from statistics import median
+
+from logviewer.models import Build, BuildState, Completeness, LogFile, LogState, Results, Step
+
+BAD_RESULTS = frozenset({Results.FAILURE, Results.EXCEPTION})
+BYTES_A_UNIT = 1024
+
+
+def status_word(noun: Build | Step) -> str:
+    """`running`, `abandoned`, or the results; `finished` where there are none."""
+    if noun.state != BuildState.FINISHED:
+        return str(noun.state)
+    return str(noun.results) if noun.results else "finished"
+
+
+def is_bad(noun: Build | Step) -> bool:
+    """Whether someone should look: it ended with a failure or an exception."""
+    return noun.results in BAD_RESULTS
+
+
+def usual_seconds(builds: Iterable[Build]) -> float | None:
+    """The median duration of those of the builds that went through; None where none did."""
+    lengths = [
+        (build.finished_at - build.started_at).total_seconds()
+        for build in builds
+        if build.finished_at is not None and build.results in (Results.SUCCESS, Results.WARNINGS)
+    ]
+    return median(lengths) if lengths else None
+
+
+def size_text(size: int) -> str:
+    """Bytes in the largest unit that leaves at least one: `812 B`, `1.4 KiB`, `256.0 MiB`."""
+    if size < BYTES_A_UNIT:
+        return f"{size} B"
+    amount = float(size)
+    for unit in ("KiB", "MiB", "GiB"):
+        amount /= BYTES_A_UNIT
+        if amount < BYTES_A_UNIT:
+            return f"{amount:.1f} {unit}"
+    return f"{amount / BYTES_A_UNIT:.1f} TiB"
+
+
+def completeness_text(log: LogFile) -> str:
+    """How sure it is that all of the log is here, in a few words (viewer.md, "Completeness is shown")."""
+    if log.state == LogState.OPEN:
+        return "still being written"
+    if log.state == LogState.ABANDONED:
+        return f"writer went silent at {log.written_at:%Y-%m-%d %H:%M} UTC"
+    if log.omitted:
+        return f"{size_text(log.omitted)} omitted"
+    match log.completeness:
+        case Completeness.VERIFIED:
+            return "complete, SHA-256 verified"
+        case Completeness.ABANDONED:
+            return "finished after its writer went silent"
+        case _:
+            return "finished, not verified"

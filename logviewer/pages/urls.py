@@ -1,0 +1,19 @@
+"""The addresses of the pages."""
+
+from django.urls import path
+
+from logviewer.pages.build import build
+from logviewer.pages.builder import builder
+from logviewer.pages.index import index
+from logviewer.pages.log import log
+from logviewer.pages.project import project
+
+app_name = "logviewer"
+
+urlpatterns = [
+    path("", index, name="index"),
+    path("p/<str:project>/", project, name="project"),
+    path("p/<str:project>/<str:builder>/", builder, name="builder"),
+    path("p/<str:project>/<str:builder>/<int:number>/", build, name="build"),
+    path("p/<str:project>/<str:builder>/<int:number>/<str:step>/<str:log>/", log, name="log"),
+]

@@ -1,0 +1,120 @@
+import { showElapsed } from "./clock.js";
+import { make, makeIcon, makeStatus } from "./elements.js";
+import { faviconName, openLogs, statusWord } from "./build-state.js";
+
+/**
+ * Draws the build page's parts into the document. It changes only what differs, so that focus, scroll place and the
+ * turning of an icon survive an event.
+ */
+
+function makeElapsed(noun) {
+  const element = make("time", { "data-started": noun.started_at, "data-finished": noun.finished_at });
+  showElapsed(element);
+  return element;
+}
+
+/** What of a step is drawn, as one string: the same string needs no new drawing. */
+const drawing = (...parts) => JSON.stringify(parts);
+
+export class BuildView {
+  #head = document.querySelector("[data-build]");
+  #steps = document.getElementById("steps");
+  #drawn = new Map();
+
+  get sprite() {
+    return this.#head.dataset.sprite;
+  }
+
+  showHead(build) {
+    const word = statusWord(build);
+    this.#once("status", drawing(word), () => {
+      document.getElementById("build-status").replaceChildren(makeStatus(this.sprite, word, "pill"));
+      const { builder, number, project } = this.#head.dataset;
+      document.title = `${word} · ${builder} #${number} · ${project}`;
+      this.#showFavicon(word);
+    });
+    this.#once("title", build.title, () => {
+      document.getElementById("build-title").textContent = build.title || this.#head.dataset.builder;
+    });
+    this.#once("elapsed", drawing(build.started_at, build.finished_at), () => {
+      document.getElementById("build-elapsed").replaceChildren(makeElapsed(build));
+    });
+    const late = build.state === "finished" ? openLogs(build) : 0;
+    document.getElementById("late-logs").hidden = late === 0;
+    document.getElementById("late-count").textContent = late;
+  }
+
+  #showFavicon(word) {
+    const name = faviconName(word);
+    const { dataset } = this.#head;
+    const addresses = { running: dataset.faviconRunning, failed: dataset.faviconFailed, success: dataset.faviconSuccess };
+    document.querySelector("link[rel=icon]").href = addresses[name] ?? dataset.favicon;
+  }
+
+  showSteps(build, chosen) {
+    const none = document.getElementById("no-steps");
+    none.hidden = build.steps.length > 0;
+    none.textContent = build.state === "running" ? "Waiting for the first step." : "This build had no steps.";
+    build.steps.forEach((step, place) => this.#showStep(step, place, step === chosen));
+    while (this.#steps.children.length > build.steps.length) this.#steps.lastElementChild.remove();
+  }
+
+  #showStep(step, place, isChosen) {
+    const item = this.#steps.children[place] ?? this.#steps.appendChild(make("li", {}, make("a", { class: "step" })));
+    const link = item.firstElementChild;
+    const word = statusWord(step);
+    const what = drawing(step.id, step.name, word, step.started_at, step.finished_at);
+    if (link.dataset.drawn !== what) {
+      link.dataset.drawn = what;
+      link.href = `?step=${step.number}`;
+      const name = make("span", { class: "name", title: step.name }, step.name);
+      link.replaceChildren(makeStatus(this.sprite, word), name, makeElapsed(step));
+    }
+    if (isChosen && !link.hasAttribute("aria-current")) link.scrollIntoView({ block: "nearest" });
+    if (isChosen) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+
+  showPaneHead(step, log) {
+    const head = document.getElementById("pane-head");
+    if (step === null) {
+      head.replaceChildren();
+      return;
+    }
+    const word = statusWord(step);
+    const logs = step.logs.map((each) => [each.slug, each.name]);
+    this.#once("pane", drawing(step.id, step.name, word, step.started_at, step.finished_at, logs, log?.id), () => {
+      const tabs = step.logs.map((each) => {
+        const address = `?step=${step.number}&log=${encodeURIComponent(each.slug)}`;
+        return make("a", { class: "tab", href: address, "aria-current": each === log && "true" }, each.name);
+      });
+      head.replaceChildren(
+        makeStatus(this.sprite, word),
+        make("h2", {}, step.name),
+        make("span", { class: "soft small" }, makeElapsed(step)),
+        make("nav", { class: "tabs", "aria-label": "Logs of the step" }, ...tabs),
+      );
+      if (log) head.append(this.#widen(log));
+    });
+  }
+
+  #widen(log) {
+    const about = { class: "button bare push", href: log.url, title: "This log on a page of its own" };
+    return make("a", about, makeIcon(this.sprite, "widen"), "Full width");
+  }
+
+  /** Says how the page hears of its build: `live`, `away`, or `ended` (nothing more can come, or nothing may). */
+  showConnection(state, build) {
+    const element = document.getElementById("connection");
+    const words = { live: "live", away: "reconnecting…", ended: "no longer live" };
+    element.hidden = state === "ended" && build?.state === "finished";
+    element.dataset.state = state;
+    if (element.textContent !== words[state]) element.textContent = words[state];
+  }
+
+  #once(part, what, draw) {
+    if (this.#drawn.get(part) === what) return;
+    this.#drawn.set(part, what);
+    draw();
+  }
+}
