@@ -9,7 +9,7 @@ from pathlib import Path
 from logviewer.doors.guard import guard
 
 FRAME = bytes(range(256)) * 1024  # 256 KiB
-STATE: dict[str, object] = {"sent": 0, "calls": 0, "taken": 0, "ended": []}
+STATE: dict[str, object] = {"sent": 0, "calls": 0, "ended": []}
 
 
 def rss_bytes() -> int:
@@ -74,14 +74,15 @@ async def websocket(scope, receive, send) -> None:
                 pass
         finally:
             STATE["ended"].append(path)
-    elif path.startswith("/stuck"):
+    elif path == "/stuck":
         release = asyncio.Event()
-        STATE["release"] = None
         RELEASES.append(release)
         await release.wait()
+        taken = 0
         while (message := await receive())["type"] == "websocket.receive":
-            STATE["taken"] += len(message.get("bytes") or message.get("text") or "")
-            await send({"type": "websocket.send", "text": str(STATE["taken"])})
+            taken += len(message.get("bytes") or b"")
+            if "text" in message:
+                await send({"type": "websocket.send", "text": str(taken)})
     elif path == "/return":
         return
     else:  # echo the length
@@ -105,7 +106,4 @@ async def stock(scope, receive, send) -> None:
         await websocket(scope, receive, send)
 
 
-if os.environ.get("GUARDED", "1") == "1":
-    application = guard(stock)
-else:
-    application = stock
+application = guard(stock) if os.environ.get("GUARDED", "1") == "1" else stock

@@ -5,12 +5,11 @@ import hashlib
 import json
 import os
 import signal
-import socket
-import threading
 import time
 
 import pytest
 
+from tests.acceptance.guard.requests import LIMIT_BYTES, assert_too_large, request, response
 from tests.acceptance.guard.servers import (
     Server,
     WebSocket,
@@ -21,7 +20,6 @@ from tests.acceptance.guard.servers import (
 )
 
 MIB = 1024 * 1024
-LIMIT_BYTES = MIB + 64 * 1024
 FRAME_BYTES = 256 * 1024
 
 
@@ -38,38 +36,6 @@ def warm(server: Server) -> None:
         sock.sendall(b"GET /download/40 HTTP/1.0\r\n\r\n")
         read_all(sock)
     server.websocket("/send/40/1000").receive_to_the_end()
-
-
-def request(sock: socket.socket, head: str, body: bytes = b"") -> None:
-    sock.sendall(head.replace("\n", "\r\n").encode() + b"\r\n" + body)
-
-
-def response(sock: socket.socket) -> tuple[int, dict[str, str], bytes]:
-    """Read one response with a Content-Length."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        piece = sock.recv(1)
-        assert piece, f"the server closed after {data!r}"
-        data += piece
-    lines = data.decode().split("\r\n")
-    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:] if line)}
-    body = b""
-    while len(body) < int(headers["content-length"]):
-        piece = sock.recv(int(headers["content-length"]) - len(body))
-        assert piece
-        body += piece
-    return int(lines[0].split()[1]), headers, body
-
-
-def assert_too_large(answer: tuple[int, dict[str, str], bytes]) -> None:
-    status, headers, body = answer
-    problem = json.loads(body)
-    assert status == 413
-    assert headers["content-type"] == "application/problem+json"
-    assert headers["connection"] == "close"
-    assert (problem["type"], problem["status"]) == ("too-large", 413)
-    assert problem["title"]
-    assert str(LIMIT_BYTES) in problem["detail"]
 
 
 # What the server sends
@@ -163,9 +129,8 @@ def test_a_client_that_sends_all_before_it_reads_still_gets_the_413(server):
 def test_a_body_that_goes_on_for_ever_ends_the_connection(server):
     with server.connect() as sock:
         request(sock, f"POST /upload HTTP/1.1\nHost: x\nContent-Length: {400 * MIB}\n")
-        with pytest.raises(OSError, match="reset|Broken pipe"):
-            for _ in range(400):
-                sock.sendall(bytes(MIB))
+        with pytest.raises(ConnectionError):
+            sock.sendall(bytes(400 * MIB))
 
 
 def test_a_chunked_body_is_refused_as_soon_as_it_passes_the_limit(server):
@@ -209,28 +174,19 @@ def test_reading_pauses_while_an_application_does_not_receive_and_nothing_is_los
         sent = push(writer.sock, frame * max(1, 65536 // len(frame)), 300 * MIB)
         assert sent < 24 * MIB  # the queue and the kernel's buffers, far from all
         assert server.state()["rss"] - before < 8 * MIB
-        threading.Thread(target=finish, args=(writer, frame, sent)).start()
         server.get("/release")
-        messages = -(-sent // len(frame))
-        taken = 0
-        while taken < messages * size:
-            taken = int(writer.receive()[1])
-        assert taken == messages * size
+        whole_frames, cut = divmod(sent, len(frame))
+        if cut:
+            writer.sock.sendall(frame[cut:])
+            whole_frames += 1
+        writer.send(1, b"how many?")
+        assert writer.receive() == (1, str(whole_frames * size).encode())
         writer.close()
 
 
-def finish(writer: WebSocket, frame: bytes, sent: int) -> None:
-    writer.sock.sendall(frame[sent % len(frame) :] if sent % len(frame) else b"")
-
-
-def test_frames_before_the_acceptance_are_bounded_and_kept(server):
+def test_what_a_client_sends_before_it_is_accepted_is_bounded(server):
     with server.connect() as sock:
-        early = WebSocket(sock, "/slow-accept", wait=False)
-        early.send(2, b"early \r\n\r\n bird")
-        early.read_handshake()
-        assert early.receive() == (1, b"15")
-    with server.connect() as sock:
-        early = WebSocket(sock, "/slow-accept", wait=False)
+        WebSocket(sock, "/slow-accept", wait=False)
         assert push(sock, frame_header(2, 65536) + bytes(65536), 100 * MIB, still_seconds=0.5) < 16 * MIB
 
 

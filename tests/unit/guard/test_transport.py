@@ -1,0 +1,168 @@
+"""The gate that senders wait at, and the watch on whether a peer takes bytes."""
+
+import asyncio
+import contextlib
+import socket
+from types import SimpleNamespace
+
+import pytest
+
+from logviewer.doors.guard import transport
+from logviewer.doors.guard.transport import HIGH_WATER_BYTES, Progress, WriteGate, abort_when_stalled, connection_below
+
+
+class Connection:
+    """A transport as the gate sees it."""
+
+    def __init__(self, buffered: int = 0, sock: socket.socket | None = None) -> None:
+        self.dataBuffer, self.offset, self._tempDataLen = b"", 0, buffered
+        self.disconnected = 0
+        self.aborted = False
+        self.calls = []
+        self.reactor = SimpleNamespace(callLater=lambda seconds, call: self.calls.append(call))
+        if sock is not None:
+            self.socket = sock
+
+    def abortConnection(self):
+        self.aborted = True
+
+
+@pytest.fixture
+def pair():
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        with socket.create_connection(listener.getsockname()) as ours:
+            theirs, _ = listener.accept()
+            with theirs:
+                yield ours, theirs
+
+
+def full_gate(connection: Connection) -> WriteGate:
+    connection._tempDataLen = HIGH_WATER_BYTES + 1
+    gate = WriteGate(connection)
+    gate.pauseProducing()
+    return gate
+
+
+async def test_a_sender_goes_on_while_the_buffer_is_not_over_the_mark():
+    connection = Connection(HIGH_WATER_BYTES)
+    gate = WriteGate(connection)
+    gate.pauseProducing()
+    await gate.opened()
+
+
+async def test_senders_wait_until_the_buffer_is_empty():
+    connection = Connection()
+    gate = full_gate(connection)
+    senders = [asyncio.ensure_future(gate.opened()) for _ in range(3)]
+    await asyncio.sleep(0)
+    assert not any(sender.done() for sender in senders)
+    connection._tempDataLen = 0
+    gate.resumeProducing()
+    await asyncio.gather(*senders)
+
+
+async def test_a_sender_that_finds_the_buffer_full_again_waits_again():
+    connection = Connection()
+    gate = full_gate(connection)
+    sender = asyncio.ensure_future(gate.opened())
+    await asyncio.sleep(0)
+    gate.resumeProducing()
+    gate.pauseProducing()  # another sender was faster
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert not sender.done()
+    gate.stopProducing()
+    await sender
+
+
+async def test_a_lost_connection_lets_every_sender_go():
+    gate = full_gate(Connection())
+    sender = asyncio.ensure_future(gate.opened())
+    await asyncio.sleep(0)
+    gate.stopProducing()
+    await sender
+    await gate.opened()
+    await gate.drained(1000)
+
+
+async def test_a_cancelled_sender_leaves_nothing_behind():
+    gate = full_gate(Connection())
+    sender = asyncio.ensure_future(gate.opened())
+    await asyncio.sleep(0)
+    sender.cancel()
+    await asyncio.wait({sender})
+    assert sender.cancelled()
+    assert not gate._waiters
+
+
+async def test_a_sender_aborts_a_connection_that_stalls(monkeypatch):
+    monkeypatch.setattr(transport, "STALLED_SECONDS", 0.0)
+    connection = Connection()
+    await full_gate(connection).opened()
+    assert connection.aborted
+
+
+async def test_draining_gives_up_when_nothing_moves():
+    connection = Connection()
+    gate = full_gate(connection)
+    await gate.drained(0.0)
+    assert not connection.aborted
+
+
+def test_progress_sees_bytes_that_the_peer_takes(pair):
+    ours, theirs = pair
+    ours.setblocking(False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            ours.send(bytes(65536))
+    progress = Progress(Connection(sock=ours))
+    while progress.moved():  # until the peer's buffer is full
+        pass
+    assert progress.pending_bytes() > 0
+    assert not progress.moved()
+    taken = 0
+    while not progress.moved():
+        taken += len(theirs.recv(65536))
+    assert taken > 0
+
+
+def test_progress_without_a_tcp_socket_looks_at_what_is_left():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.send(b"abc")
+        connection = Connection(7, ours)
+        progress = Progress(connection)
+        assert progress.pending_bytes() >= 7
+        assert not progress.moved()
+        connection._tempDataLen = 3
+        assert progress.moved()
+
+
+def test_the_connection_is_found_under_tls():
+    connection = Connection()
+    assert connection_below(SimpleNamespace(transport=SimpleNamespace(transport=connection))) is connection
+
+
+def test_a_closing_connection_is_aborted_only_when_nothing_moves():
+    connection = Connection(10)
+    abort_when_stalled(connection, 30)
+    connection._tempDataLen = 5
+    connection.calls.pop()()
+    assert not connection.aborted
+    connection.calls.pop()()
+    assert connection.aborted
+    assert not connection.calls
+
+
+def test_a_connection_that_has_ended_is_no_longer_watched():
+    connection = Connection(10)
+    abort_when_stalled(connection, 30)
+    connection.disconnected = 1
+    connection.calls.pop()()
+    assert not connection.aborted
+    assert not connection.calls
+    abort_when_stalled(connection, 30)
+    assert not connection.calls
