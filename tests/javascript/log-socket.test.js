@@ -1,0 +1,343 @@
+import assert from "node:assert/strict";
+import { beforeEach, test } from "node:test";
+
+import { LogSocket, SUBPROTOCOL, reconnectDelayMs } from "../../static/logviewer/js/log-socket.js";
+import { frameOf, wireOf } from "./frames.js";
+
+const WINDOW = 65_536;
+const HELLO = { type: "hello", log: 12, state: "open", offset: 0, line: 1, size: 0, lines: 0, window: WINDOW };
+
+class FakeWebSocket {
+  static all = [];
+  sent = [];
+  closedWith = null;
+
+  constructor(url, protocols) {
+    this.url = new URL(url);
+    this.protocols = protocols;
+    FakeWebSocket.all.push(this);
+  }
+
+  static get last() {
+    return FakeWebSocket.all.at(-1);
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(code) {
+    this.closedWith = code;
+  }
+
+  text(message) {
+    this.onmessage({ data: typeof message === "string" ? message : JSON.stringify(message) });
+  }
+
+  hello(change = {}) {
+    this.text({ ...HELLO, ...change });
+  }
+
+  frame(offset, content) {
+    this.onmessage({ data: wireOf(frameOf([[0, content, 0]], { offset })) });
+  }
+
+  breaks(code) {
+    this.onclose({ code });
+  }
+}
+
+/** Timers that fire when the test says so. */
+class Clock {
+  time = 0;
+  pending = [];
+
+  setTimeout = (callback, ms) => {
+    const timer = { callback, ms };
+    this.pending.push(timer);
+    return timer;
+  };
+
+  clearTimeout = (timer) => {
+    this.pending = this.pending.filter((other) => other !== timer);
+  };
+
+  now = () => this.time;
+
+  /** Runs the one timer there is; @returns its delay in ms */
+  run() {
+    assert.equal(this.pending.length, 1, "one timer is set");
+    const [timer] = this.pending.splice(0);
+    this.time += timer.ms;
+    timer.callback();
+    return timer.ms;
+  }
+}
+
+let clock;
+let seen;
+let socket;
+
+function open(options = {}) {
+  const listener = {
+    onState: (state) => seen.states.push(state),
+    onStart: (hello) => {
+      seen.starts.push(hello.line);
+      seen.text = "";
+    },
+    onHello: (hello) => seen.hellos.push(hello),
+    onFrame: (frame) => {
+      seen.text += new TextDecoder().decode(frame.bytes);
+    },
+    onSize: (size) => seen.sizes.push(size),
+    onFinished: (end) => seen.ends.push(end),
+    onError: (error) => seen.errors.push(error),
+  };
+  const environment = { WebSocket: FakeWebSocket, random: () => 1, ...clock };
+  socket = new LogSocket("ws://host/ws/logs/12/", listener, { from: "tail:100000", window: WINDOW, environment, ...options });
+  return FakeWebSocket.last;
+}
+
+beforeEach(() => {
+  FakeWebSocket.all = [];
+  clock = new Clock();
+  seen = { states: [], starts: [], hellos: [], sizes: [], ends: [], errors: [], text: "" };
+});
+
+test("it asks for the tail with its subprotocol and window", () => {
+  const first = open();
+  assert.deepEqual(first.protocols, [SUBPROTOCOL]);
+  assert.equal(first.binaryType, "arraybuffer");
+  assert.equal(first.url.searchParams.get("from"), "tail:100000");
+  assert.equal(first.url.searchParams.get("window"), String(WINDOW));
+});
+
+test("frames arrive in order and the states are told", () => {
+  const first = open();
+  first.hello();
+  first.frame(0, "one ");
+  first.text({ type: "live" });
+  first.frame(4, "two");
+  assert.equal(seen.text, "one two");
+  assert.equal(socket.offset, 7);
+  assert.deepEqual(seen.states, ["connecting", "loading", "live"]);
+});
+
+test("a tail starts at the offset and line of the hello", () => {
+  const first = open();
+  first.hello({ offset: 5000, line: 77 });
+  first.frame(5000, "x");
+  assert.deepEqual(seen.starts, [77]);
+  assert.equal(socket.offset, 5001);
+});
+
+test("an ack is sent at half a window, not at every frame", () => {
+  const first = open();
+  first.hello();
+  first.frame(0, "x".repeat(WINDOW / 2 - 1));
+  assert.deepEqual(first.sent, []);
+  first.frame(WINDOW / 2 - 1, "y");
+  assert.deepEqual(first.sent, [{ type: "ack", offset: WINDOW / 2 }]);
+  first.frame(WINDOW / 2, "z");
+  assert.equal(first.sent.length, 1);
+});
+
+test("an ack counts only what the listener has taken in", () => {
+  const first = open();
+  first.hello();
+  let sentMeanwhile;
+  seen = new Proxy(seen, {
+    set(target, key, value) {
+      if (key === "text") sentMeanwhile = first.sent.length;
+      target[key] = value;
+      return true;
+    },
+  });
+  first.frame(0, "x".repeat(WINDOW));
+  assert.equal(sentMeanwhile, 0);
+  assert.equal(first.sent.length, 1);
+});
+
+test("without a window no acks are sent", () => {
+  const first = open();
+  first.hello({ window: 0 });
+  first.frame(0, "x".repeat(WINDOW * 2));
+  assert.deepEqual(first.sent, []);
+});
+
+for (const code of [1001, 1006, 1011, 1012, 1013]) {
+  test(`after close ${code} it goes on from its own offset`, () => {
+    const first = open();
+    first.hello();
+    first.frame(0, "abc");
+    first.breaks(code);
+    assert.equal(seen.states.at(-1), "waiting");
+    clock.run();
+    assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "3");
+    FakeWebSocket.last.hello({ offset: 3 });
+    FakeWebSocket.last.frame(3, "def");
+    assert.equal(seen.text, "abcdef");
+    assert.equal(seen.starts.length, 1);
+  });
+}
+
+for (const code of [1000, 4400, 4401, 4403, 4404, 4410]) {
+  test(`after close ${code} it does not come back`, () => {
+    const first = open();
+    first.text({ type: "error", status: code, detail: "because" });
+    first.breaks(code);
+    assert.equal(seen.states.at(-1), "stopped");
+    assert.equal(seen.errors[0].detail, "because");
+    assert.deepEqual(clock.pending, []);
+  });
+}
+
+test("a connection that breaks before its hello asks for the tail again", () => {
+  open().breaks(1006);
+  clock.run();
+  assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "tail:100000");
+});
+
+for (const [fault, offset] of Object.entries({ "a hole": 5, "an overlap": 2 })) {
+  test(`${fault} in the offsets makes it start again from its own offset`, () => {
+    const first = open();
+    first.hello();
+    first.frame(0, "abc");
+    first.frame(offset, "zzz");
+    assert.equal(first.closedWith, 4002);
+    first.frame(3, "late: this socket was given up");
+    assert.equal(seen.text, "abc");
+    clock.run();
+    assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "3");
+  });
+}
+
+test("a hello for another offset than it asked for makes it start again", () => {
+  const first = open();
+  first.hello();
+  first.frame(0, "abc");
+  first.breaks(1006);
+  clock.run();
+  FakeWebSocket.last.hello({ offset: 0 });
+  assert.equal(FakeWebSocket.last.closedWith, 4002);
+  assert.equal(clock.pending.length, 1);
+});
+
+for (const [kind, data] of Object.entries({ "a malformed frame": new ArrayBuffer(2), "text that is not JSON": "{" })) {
+  test(`${kind} makes it start again, more slowly each time`, () => {
+    open();
+    const delays = [];
+    for (let round = 0; round < 3; round += 1) {
+      FakeWebSocket.last.hello();
+      FakeWebSocket.last.onmessage({ data });
+      delays.push(clock.run());
+    }
+    assert.deepEqual(delays, [250, 500, 1000]);
+  });
+}
+
+test("a message of a type it does not know changes nothing", () => {
+  const first = open();
+  first.hello();
+  first.text({ type: "later-invention" });
+  first.frame(0, "abc");
+  assert.equal(seen.text, "abc");
+});
+
+test("reload drops what was sent and starts anew", () => {
+  const first = open();
+  first.hello();
+  first.frame(0, "secret");
+  first.text({ type: "reload", reason: "redacted" });
+  first.breaks(1012);
+  clock.run();
+  assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "tail:100000");
+  FakeWebSocket.last.hello();
+  FakeWebSocket.last.frame(0, "public");
+  assert.equal(seen.text, "public");
+  assert.equal(seen.starts.length, 2);
+});
+
+test("at the finish it acknowledges everything and closes", () => {
+  const first = open();
+  first.hello();
+  first.frame(0, "abc");
+  first.text({ type: "logFinished", state: "finished", size: 3, lines: 1, sha256: "…" });
+  assert.deepEqual(first.sent, [{ type: "ack", offset: 3 }]);
+  assert.equal(first.closedWith, 1000);
+  assert.equal(seen.ends[0].lines, 1);
+  assert.equal(seen.states.at(-1), "finished");
+  first.breaks(1000);
+  assert.equal(seen.states.at(-1), "finished");
+  assert.deepEqual(clock.pending, []);
+});
+
+test("a finish before the last byte is not believed", () => {
+  const first = open();
+  first.hello();
+  first.frame(0, "abc");
+  first.text({ type: "logFinished", state: "finished", size: 9, lines: 1 });
+  assert.deepEqual(seen.ends, []);
+  clock.run();
+  assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "3");
+});
+
+test("sizes are handed on", () => {
+  const first = open();
+  first.hello();
+  first.text({ type: "size", size: 99, lines: 9 });
+  assert.equal(seen.sizes[0].lines, 9);
+});
+
+test("progress makes the next wait short again", () => {
+  open().breaks(1006);
+  assert.equal(clock.run(), 250);
+  FakeWebSocket.last.breaks(1006);
+  assert.equal(clock.run(), 500);
+  FakeWebSocket.last.hello();
+  FakeWebSocket.last.frame(0, "abc");
+  FakeWebSocket.last.breaks(1006);
+  assert.equal(clock.run(), 250);
+});
+
+test("a quiet connection that lasted makes the next wait short again", () => {
+  open().breaks(1006);
+  clock.run();
+  FakeWebSocket.last.hello();
+  clock.time += 60_000;
+  FakeWebSocket.last.breaks(1006);
+  assert.equal(clock.run(), 250);
+});
+
+test("the wait doubles up to 30 s and is spread over its upper half", () => {
+  assert.equal(reconnectDelayMs(0, () => 0), 125);
+  assert.equal(reconnectDelayMs(3, () => 1), 2000);
+  assert.equal(reconnectDelayMs(60, () => 1), 30_000);
+  assert.equal(reconnectDelayMs(60, () => 0), 15_000);
+});
+
+test("when the network is back it does not wait any longer", () => {
+  open().breaks(1006);
+  socket.retryNow();
+  assert.equal(FakeWebSocket.all.length, 2);
+  assert.deepEqual(clock.pending, []);
+  socket.retryNow();
+  assert.equal(FakeWebSocket.all.length, 2);
+});
+
+test("closing ends it: no timer, no reconnect, nothing heard", () => {
+  const first = open();
+  first.hello();
+  socket.close();
+  assert.equal(first.closedWith, 1000);
+  first.frame(0, "abc");
+  first.breaks(1006);
+  assert.equal(seen.text, "");
+  assert.deepEqual(clock.pending, []);
+});
+
+test("closing while it waits ends the waiting", () => {
+  open().breaks(1006);
+  socket.close();
+  assert.deepEqual(clock.pending, []);
+});
