@@ -1,7 +1,5 @@
 """What can go wrong in the chunk store. Each error says what was wrong, with what, and what to do."""
 
-# ruff: noqa: N818 - the names are the contract of docs/architecture.md: they say what is so, not that it is an error
-
 from pathlib import Path
 
 

@@ -9,7 +9,7 @@ from typing import Self
 from logviewer.chunkstore.errors import CorruptIndex, NoSuchLog
 from logviewer.chunkstore.index import LINE, OFFSET, SLAB_RECORDS, Index
 from logviewer.chunkstore.keys import LogFiles
-from logviewer.chunkstore.record import HEADER_BYTES, RECORD, RECORD_BYTES, Flags, Record, crc_of_fields
+from logviewer.chunkstore.record import HEADER_BYTES, RECORD, RECORD_BYTES, Flags, Record, crc_of_fields, unpack_record
 from logviewer.chunkstore.shapes import Frame, LogEnd, Position
 
 FRAME_BYTES = 128 * 1024
@@ -194,20 +194,22 @@ class LogReader:
 
     def _follows(self, number: int) -> bool:
         """Say whether a record begins where the one before it ends."""
-        if number < 1:
-            return number < 0 or self._index.record(0).offset == 0
-        before, record = self._index.records(number - 1, number + 1)
-        return record.offset == before.end
+        if number < 0:
+            return True
+        end = self._index.record(number - 1).end if number else 0
+        return _fits(self._index.packed(number, number + 1), end)
 
     def _first_unfitting(self, count: int) -> int:
         """Return how many records fit together: behind `synced` a loss of power may have left anything."""
         number = max(0, min(self._index.synced(), count) - 1)
         end = self._index.record(number - 1).end if number else 0
-        for record in self._index.records(number, count):
-            if record.offset != end:
-                break
-            end = record.end
-            number += 1
+        for _first, slab in self._index.slabs(number, count):
+            for place in range(0, len(slab), RECORD_BYTES):
+                packed = slab[place : place + RECORD_BYTES]
+                if not _fits(packed, end):
+                    return number
+                end = unpack_record(packed).end
+                number += 1
         return number
 
     def _read_end(self) -> LogEnd:
@@ -270,6 +272,12 @@ class LogReader:
         if len(pieces) <= newlines - record.line:
             raise CorruptIndex(self.files.index, f"line {line} is not where its record says")
         return record.offset + len(extent) - len(pieces[-1])
+
+
+def _fits(packed: bytes, end: int) -> bool:
+    """Say whether a record begins at `end`; one without bytes, which zeros would pass for, must also have its CRC."""
+    record = unpack_record(packed)
+    return record.offset == end and (record.length > 0 or record.crc32 == crc_of_fields(packed))
 
 
 def _first_runs(runs: list[tuple[int, int, int]], size: int) -> list[tuple[int, int, int]]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from logviewer.chunkstore.appender import LogAppender
 from logviewer.chunkstore.appenders import MAX_OPEN_LOGS, Appenders
+from logviewer.chunkstore.disk import sync_directories
 from logviewer.chunkstore.files import create_files, delete_files
 from logviewer.chunkstore.keys import log_files
 from logviewer.chunkstore.reader import LogReader
@@ -45,7 +46,6 @@ class ChunkStore:
         self,
         key: str,
         entries: Sequence[Entry],
-        *,
         offset: int | None = None,
         skip: int = 0,
         arrived_us: int | None = None,
@@ -80,7 +80,10 @@ class ChunkStore:
         Reads all of the text. Raises NoSuchLog, LogLocked, Mismatch, StorageFull, CorruptIndex.
         """
         with self._appenders.exclusive(key) as appender:
-            return appender.finish(received, sha256, unverified, _now_us())
+            finished = appender.finish(received, sha256, unverified, _now_us())
+        if self.fsync is FsyncPolicy.NEVER:  # else the names were synced when the log was created
+            sync_directories(log_files(self.root, key).index.parent, self.root)
+        return finished
 
     def delete(self, key: str) -> None:
         """Remove the log's files; no error where there are none. Readers in the middle go on. Raises LogLocked."""

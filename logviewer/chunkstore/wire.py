@@ -48,7 +48,7 @@ def parse_chunk_stream(body: bytes) -> list[Entry]:
     while position < size:
         colon = find(b":", position, position + _LENGTH_DIGITS + 1)
         if colon < 0:
-            raise _no_length(body, position)
+            raise _no_length(body[position : position + _LENGTH_DIGITS + 1], position)
         digits = body[position:colon]
         length = lengths.get(digits)
         if length is None:
@@ -87,7 +87,7 @@ def encode_time(time_us: int) -> bytes:
 def _length(digits: bytes, position: int) -> int:
     """Return LENGTH as a number. `bytes.isdigit` is ASCII only, and int() alone would take `+1`, ` 1` and `1_0`."""
     if not digits.isdigit():
-        raise MalformedChunks(position, f"LENGTH {digits!r} is not a decimal number")
+        raise _no_length(digits + b":", position)
     if digits.startswith(b"0"):
         raise MalformedChunks(position, f"LENGTH {digits!r} is zero or has a leading zero")
     length = int(digits)
@@ -103,12 +103,11 @@ def _time(digits: bytes, position: int) -> int:
     return int(digits)
 
 
-def _no_length(body: bytes, position: int) -> MalformedChunks:
+def _no_length(field: bytes, position: int) -> MalformedChunks:
     """Tell a LENGTH that is no number from one that is too long and one that the body's end cuts off."""
-    field = body[position : position + _LENGTH_DIGITS + 1]
-    for index, byte in enumerate(field):
+    for place, byte in enumerate(field[: _LENGTH_DIGITS + 1]):
         if not _ZERO <= byte <= _ZERO + 9:
-            return MalformedChunks(position + index, f"LENGTH expected, not {bytes([byte])!r}")
+            return MalformedChunks(position + place, f"LENGTH expected, not {bytes([byte])!r}")
     if len(field) <= _LENGTH_DIGITS:
         return MalformedChunks(position, "the body ends inside LENGTH")
     return MalformedChunks(position, f"LENGTH is above {MAX_LENGTH}")

@@ -1,0 +1,211 @@
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from logviewer.chunkstore import ChunkStore, CorruptIndex, Entry
+from tests.unit.chunkstore.logs import KEY, err, joined, out, read_back
+
+NOW_US = 1_700_000_000_000_000
+
+
+def test_a_frame_says_where_it_is_whose_its_bytes_are_and_when(store: ChunkStore):
+    store.append(KEY, [out(b"a\nb\n", NOW_US), err(b"c", NOW_US), out(b"d\n", NOW_US + 7_000)])
+    with store.reader(KEY) as reader:
+        frame = reader.frame(0)
+        assert frame == (0, 1, [(0, 4, NOW_US), (1, 1, NOW_US), (0, 2, NOW_US + 7_000)], b"a\nb\ncd\n")
+        assert frame.end == 7
+        assert reader.frame(3) == (3, 2, [(0, 1, NOW_US), (1, 1, NOW_US), (0, 2, NOW_US + 7_000)], b"\ncd\n")
+        assert reader.frame(7) is None
+        assert reader.frame(99) is None
+
+
+def test_neighbours_of_one_channel_and_millisecond_are_one_run(store: ChunkStore):
+    for add_us in (0, 999, 1000, 1999):
+        store.append(KEY, [out(b"x", NOW_US + add_us)])
+    with store.reader(KEY) as reader:
+        assert reader.frame(0).runs == [(0, 2, NOW_US), (0, 2, NOW_US + 1000)]
+
+
+def test_a_frame_ends_between_extents_where_one_fits_and_within_one_else(store: ChunkStore):
+    store.append(KEY, [out(b"aaaa"), err(b"bb\nb"), out(b"cccc")])
+    with store.reader(KEY) as reader:
+        assert reader.frame(0, max_bytes=9).data == b"aaaabb\nb"
+        assert reader.frame(0, max_bytes=7).data == b"aaaa"
+        assert reader.frame(4, max_bytes=3).data == b"bb\n"
+        assert reader.frame(7, max_bytes=3) == (7, 2, [(1, 1, reader.frame(7).runs[0][2])], b"b")
+
+
+def test_a_frame_has_no_more_runs_than_asked_for(store: ChunkStore):
+    store.append(KEY, [out(b"a"), err(b"b"), out(b"c"), err(b"d")])
+    with store.reader(KEY) as reader:
+        assert reader.frame(0, max_runs=3).data == b"abc"
+        assert reader.frame(3, max_runs=3).data == b"d"
+    for limit in (1, 2, 3):
+        assert read_back(store, max_runs=limit) == [(0, b"a"), (1, b"b"), (0, b"c"), (1, b"d")]
+
+
+def test_a_reader_sees_a_log_grow_and_finish(store: ChunkStore):
+    with store.reader(KEY) as reader:
+        assert reader.end() == (0, 0, 0, False, 0, None)
+        assert reader.frame(0) is None
+        offset = 0
+        for turn in range(20):
+            store.append(KEY, [out(b"line %d\nand" % turn), err(b"!")], arrived_us=NOW_US + turn)
+            frame = reader.frame(offset)
+            assert frame.data == b"line %d\nand!" % turn
+            assert frame.line == turn + 1
+            offset = frame.end
+            assert reader.frame(offset) is None
+            assert reader.end() == (offset, turn + 2, offset, False, 0, NOW_US + turn)
+        store.finish(KEY)
+        assert reader.end().finished
+        assert reader.frame(offset) is None
+
+
+def test_end_and_dropped_records_without_bytes_are_passed_over(store: ChunkStore):
+    store.append(KEY, [out(b"abc")], offset=0)
+    store.append(KEY, [], offset=3, skip=5)
+    store.append(KEY, [out(b"def")], offset=8)
+    store.finish(KEY)
+    assert [channel for channel, _data in read_back(store, max_bytes=2)] == [0, 2, 0]
+
+
+def test_nonsense_is_refused(store: ChunkStore):
+    store.append(KEY, [out(b"abc")])
+    with store.reader(KEY) as reader:
+        for offset, max_bytes, max_runs in ((-1, 1, 1), (0, 0, 1), (0, 1, 0)):
+            with pytest.raises(ValueError, match="no frame"):
+                reader.frame(offset, max_bytes=max_bytes, max_runs=max_runs)
+        for offset in (-1, 4):
+            with pytest.raises(ValueError, match="not within"):
+                reader.position(offset)
+        with pytest.raises(ValueError, match="no number of lines"):
+            reader.tail(-1)
+
+
+def test_a_reader_gives_its_descriptors_back(store: ChunkStore):
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - counted, not walked
+    with store.reader(KEY), store.reader(KEY):
+        assert len(os.listdir("/proc/self/fd")) == before + 4  # noqa: PTH208
+    assert len(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+
+
+texts = st.lists(st.tuples(st.sampled_from([0, 1, 2]), st.sampled_from([b"\n", b"a", b"ab\n", b"a\n\nb", b"x" * 70])))
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts, st.integers(0, 30))
+def test_position_and_tail_agree_with_plain_counting_and_with_tail(store: ChunkStore, pieces, back: int):
+    store.delete(KEY)
+    store.create(KEY)
+    for channel, data in pieces:
+        store.append(KEY, [Entry(channel, data)])
+    text = b"".join(data for _channel, data in pieces)
+    with store.reader(KEY) as reader:
+        for offset in range(len(text) + 1):
+            assert reader.position(offset) == (offset, text[:offset].count(b"\n") + 1)
+        expected = b"".join(text.splitlines(keepends=True)[-back:]) if back else b""
+        start = reader.tail(back)
+        assert text[start.offset :] == expected
+        assert start.line == text[: start.offset].count(b"\n") + 1
+        assert reader.end().lines == len(text.split(b"\n")) - (text[-1:] in (b"\n", b""))
+
+
+def test_tail_starts_where_the_command_does(store: ChunkStore, tmp_path: Path):
+    store.append(KEY, [out(b"one\ntwo\r\nthree"), err(b"\n\nsix"), out(b" and more")])
+    text = tmp_path / f"{KEY}.log"
+    for lines in range(8):
+        said = subprocess.run(["tail", "-n", str(lines), text], capture_output=True, check=True).stdout
+        with store.reader(KEY) as reader:
+            assert text.read_bytes()[reader.tail(lines).offset :] == said
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(texts, st.lists(st.tuples(st.integers(0, 400), st.integers(1, 200), st.integers(1, 5)), max_size=12))
+def test_frames_from_anywhere_in_any_order_are_the_text(store: ChunkStore, pieces, wanted):
+    store.delete(KEY)
+    store.create(KEY)
+    for channel, data in pieces:
+        store.append(KEY, [Entry(channel, data)])
+    text = b"".join(data for _channel, data in pieces)
+    channels = [channel for channel, data in pieces for _byte in data]
+    with store.reader(KEY) as reader:
+        for offset, max_bytes, max_runs in wanted:
+            frame = reader.frame(offset, max_bytes=max_bytes, max_runs=max_runs)
+            if offset >= len(text):
+                assert frame is None
+                continue
+            assert frame.data == text[offset : frame.end]
+            assert frame.line == text[:offset].count(b"\n") + 1
+            assert [channel for channel, length, _time in frame.runs for _byte in range(length)] == channels[
+                offset : frame.end
+            ]
+            assert len(frame.data) <= max_bytes
+            assert len(frame.runs) <= max_runs
+
+
+def test_a_log_of_many_slabs_of_records_reads_back(store: ChunkStore):
+    pieces = [(number % 2, b"%d\n" % number) for number in range(3000)]
+    store.append(KEY, [Entry(channel, data) for channel, data in pieces])
+    assert read_back(store, max_bytes=5000) == joined(pieces)
+    with store.reader(KEY) as reader:
+        assert reader.tail(10) == (sum(len(data) for _channel, data in pieces[:-10]), 2991)
+
+
+@pytest.mark.parametrize("cut", range(11))
+def test_where_the_text_is_shorter_than_the_index_the_log_ends_with_the_text(
+    store: ChunkStore, tmp_path: Path, cut: int
+):
+    store.append(KEY, [out(b"abc\n"), err(b"def"), out(b"ghij")])
+    store.finish(KEY)
+    with store.reader(KEY) as open_before:
+        assert open_before.end().size == 11
+        os.truncate(tmp_path / f"{KEY}.log", cut)
+        with store.reader(KEY) as opened_after:
+            for reader in (open_before, opened_after):
+                end = reader.end()
+                assert (end.size, end.received, end.finished) == (cut, cut, False)
+                assert end.lines == (cut > 0) + (cut > 4)
+    assert b"".join(data for _channel, data in read_back(store)) == b"abc\ndefghij"[:cut]
+
+
+def test_records_that_a_loss_of_power_left_empty_are_not_read(store: ChunkStore, tmp_path: Path):
+    store.append(KEY, [out(b"abc\n"), err(b"def")])
+    with (tmp_path / f"{KEY}.idx").open("ab") as index, (tmp_path / f"{KEY}.log").open("ab") as text:
+        index.write(bytes(48 * 3))
+        text.write(bytes(100))
+    with store.reader(KEY) as reader:
+        assert reader.end()[:4] == (7, 2, 7, False)
+    assert read_back(store) == [(0, b"abc\n"), (1, b"def")]
+
+
+@pytest.mark.parametrize("field", [0, 3, 7, 32, 34])
+def test_a_damaged_record_is_named_and_can_be_read_around(store: ChunkStore, tmp_path: Path, field: int):
+    for number in range(9):
+        store.append(KEY, [out(b"line%d\n" % number)])
+    store.finish(KEY)
+    with (tmp_path / f"{KEY}.idx").open("r+b") as index:
+        index.seek(64 + 4 * 48 + field)
+        byte = index.read(1)[0]
+        index.seek(-1, os.SEEK_CUR)
+        index.write(bytes([byte ^ 0x81]))
+    found = b""
+    with store.reader(KEY) as reader:
+        offset = 0
+        while offset < 54:
+            try:
+                frame = reader.frame(offset, max_bytes=6)
+            except CorruptIndex as error:
+                assert str(tmp_path / f"{KEY}.idx") in str(error)
+                assert error.resume_offset is not None
+                offset = error.resume_offset
+            else:
+                assert frame is not None
+                found += frame.data
+                offset = frame.end
+    for number in (0, 1, 2, 3, 5, 6, 7, 8):
+        assert b"line%d\n" % number in found
