@@ -48,6 +48,7 @@ INSTALLED_APPS = [
     "logviewer",
 ]
 MIDDLEWARE = [
+    "logviewer.api.answers.ProblemMiddleware",  # first: errors of the others leave as problems as well
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "logviewer.pages.policy.ContentSecurityPolicyMiddleware",

@@ -208,7 +208,7 @@ def log_shape(log: LogFile, end: LogEnd | None) -> LogShape:
         links=log_links(log.pk),
     )
     if end is not None:
-        shape.update(size=end.size, lines=end.lines, received=end.received, omitted=end.omitted)
+        shape |= {"size": end.size, "lines": end.lines, "received": end.received, "omitted": end.omitted}
         if end.finished and not log.is_finished:
             _close(shape, end)
     return shape
@@ -217,7 +217,8 @@ def log_shape(log: LogFile, end: LogEnd | None) -> LogShape:
 def _close(shape: LogShape, end: LogEnd) -> None:
     """Show as finished a log whose end is written, but of which the database has not heard (storage.md: it follows)."""
     completeness = Completeness.OMITTED if end.omitted else Completeness.UNVERIFIED
-    shape.update(state=LogState.FINISHED.value, completeness=completeness.value)
+    shape["state"] = LogState.FINISHED.value
+    shape["completeness"] = completeness.value
     if end.last_time_us is not None:
         shape["finished_at"] = rfc3339(datetime.fromtimestamp(end.last_time_us / 1_000_000, UTC))
 

@@ -1,0 +1,46 @@
+"""Projects and builders, for reading; creating a build creates them."""
+
+from __future__ import annotations
+
+from ninja import Query, Router
+
+from logviewer.api.authentication import ApiRequest
+from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
+from logviewer.resources.access import readable_project, visible_projects
+from logviewer.resources.shapes import (
+    BuilderShape,
+    ProjectShape,
+    builder_shape,
+    project_shape,
+)
+
+router = Router(tags=["projects"])
+
+PROJECTS = "project"
+BUILDERS = "builder"
+
+
+@router.get("", response=Page[ProjectShape], summary="The projects you may read, by slug")
+def list_projects(request: ApiRequest, query: Query[PageQuery]) -> Page[ProjectShape]:
+    """List projects."""
+    refuse_unknown(request, PageQuery)
+    projects = visible_projects(request.auth).order_by("slug")
+    if query.cursor is not None:
+        projects = projects.filter(slug__gt=decode(PROJECTS, query.cursor))
+    return page_of(projects, query, project_shape, lambda project: encode(PROJECTS, project.slug))
+
+
+@router.get("/{slug}", response=ProjectShape, summary="One project")
+def get_project(request: ApiRequest, slug: str) -> ProjectShape:
+    """Show a project."""
+    return project_shape(readable_project(request.auth, slug))
+
+
+@router.get("/{slug}/builders", response=Page[BuilderShape], summary="A project's builders, by slug")
+def list_builders(request: ApiRequest, slug: str, query: Query[PageQuery]) -> Page[BuilderShape]:
+    """List a project's builders."""
+    refuse_unknown(request, PageQuery)
+    builders = readable_project(request.auth, slug).builders.select_related("project").order_by("slug")
+    if query.cursor is not None:
+        builders = builders.filter(slug__gt=decode(BUILDERS, query.cursor))
+    return page_of(builders, query, builder_shape, lambda builder: encode(BUILDERS, builder.slug))
