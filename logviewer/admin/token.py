@@ -1,0 +1,96 @@
+"""Tokens in the admin: made, shown once, revoked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+
+from logviewer.models import Token, TokenScope
+
+
+class TokenForm(forms.ModelForm[Token]):
+    """A token's form, its scopes as boxes to tick."""
+
+    scopes = forms.MultipleChoiceField(
+        choices=TokenScope.choices, widget=forms.CheckboxSelectMultiple, initial=[TokenScope.WRITE, TokenScope.READ]
+    )
+
+
+class ValidityFilter(admin.SimpleListFilter):
+    """Tokens that are good, or not any more."""
+
+    title = "validity"
+    parameter_name = "valid"
+
+    def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> list[tuple[str, str]]:
+        """What may be chosen."""
+        return [("yes", "valid"), ("revoked", "revoked"), ("expired", "expired")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Token]) -> QuerySet[Token]:
+        """The tokens of the chosen kind."""
+        now = timezone.now()
+        match self.value():
+            case "yes":
+                return queryset.filter(revoked_at=None).exclude(expires_at__lte=now)
+            case "revoked":
+                return queryset.exclude(revoked_at=None)
+            case "expired":
+                return queryset.filter(expires_at__lte=now)
+            case _:
+                return queryset
+
+
+@admin.register(Token)
+class TokenAdmin(admin.ModelAdmin[Token]):
+    """Bearer tokens. Their text is shown once, in the message after the making; the digest never."""
+
+    form = TokenForm
+    list_display = ["name", "project", "scope_words", "valid", "created_at", "expires_at", "last_used_at"]
+    list_filter = [ValidityFilter, "project"]
+    list_select_related = ["project"]
+    search_fields = ["name", "project__slug"]
+    date_hierarchy = "created_at"
+    actions = ["revoke"]
+
+    @admin.display(description="scopes")
+    def scope_words(self, token: Token) -> str:
+        """The scopes in one line."""
+        return ", ".join(token.scopes)
+
+    @admin.display(description="valid", boolean=True)
+    def valid(self, token: Token) -> bool:
+        """Neither expired nor revoked."""
+        return token.is_valid
+
+    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
+        """What is asked for when a token is made, and what is known of one that there is."""
+        if obj is None:
+            return ["name", "project", "scopes", "expires_at"]
+        return ["name", "project", "scope_words", "created_at", "expires_at", "last_used_at", "revoked_at", "valid"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
+        """What a token may do is fixed when it is made; who needs more makes another."""
+        if obj is None:
+            return []
+        return ["project", "scope_words", "created_at", "last_used_at", "revoked_at", "valid"]
+
+    def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
+        """Issue a new token and show its text; the message travels in a cookie, the server keeps nothing of it."""
+        if change:
+            super().save_model(request, obj, form, change)
+            return
+        issued, text = Token.issue(obj.name, project=obj.project, scopes=obj.scopes, expires_at=obj.expires_at)
+        obj.pk, obj.digest = issued.pk, issued.digest
+        obj._state.adding = False
+        messages.warning(request, f"The token is {text} : copy it now, it cannot be shown again.")
+
+    @admin.action(description="Revoke the chosen tokens", permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
+        """Make the tokens worthless from now on."""
+        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")
