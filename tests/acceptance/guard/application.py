@@ -9,7 +9,7 @@ from pathlib import Path
 from logviewer.doors.guard import guard
 
 FRAME = bytes(range(256)) * 1024  # 256 KiB
-STATE: dict[str, object] = {"sent": 0, "calls": 0, "ended": []}
+STATE: dict[str, object] = {"sent": 0, "calls": 0, "connects": 0, "ended": []}
 
 
 def rss_bytes() -> int:
@@ -58,6 +58,7 @@ async def http(scope, receive, send) -> None:
 async def websocket(scope, receive, send) -> None:
     path = scope["path"]
     assert (await receive())["type"] == "websocket.connect"
+    STATE["connects"] += 1
     if path == "/slow-accept":
         await asyncio.sleep(2)
     await send({"type": "websocket.accept"})

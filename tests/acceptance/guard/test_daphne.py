@@ -185,8 +185,10 @@ def test_reading_pauses_while_an_application_does_not_receive_and_nothing_is_los
 
 
 def test_what_a_client_sends_before_it_is_accepted_is_bounded(server):
+    connects = server.state()["connects"]
     with server.connect() as sock:
         WebSocket(sock, "/slow-accept", wait=False)
+        server.until(lambda state: state["connects"] > connects)
         assert push(sock, frame_header(2, 65536) + bytes(65536), 100 * MIB, still_seconds=0.5) < 16 * MIB
 
 
