@@ -27,10 +27,11 @@ step sql python manage.py sqlmigrate logviewer 0001 --force-color
 step test-twisted python -m twisted.trial --temp-directory "$scratch/trial" --reporter=verbose \
     twisted.test.test_defer twisted.test.test_process twisted.test.test_internet twisted.python.test.test_util
 
-# The long one, more than 20 seconds and 20,000 lines: every module of the environment and of the standard library,
+# The long one, more than 20 seconds and 20,000 lines: every module of the environment, then of the standard library,
 # compiled at each of the three levels.
-step compile python -m compileall -f -o 0 -o 1 -o 2 "$(python -c 'import sysconfig; print(sysconfig.get_path("stdlib"))')" \
-    "$(python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')"
+path() { python -c "import sysconfig; print(sysconfig.get_path('$1'))"; }
+step compile-environment python -m compileall -f -o 0 -o 1 -o 2 "$(path purelib)"
+step compile-library python -m compileall -f -o 0 -o 1 -o 2 -x site-packages "$(path stdlib)"
 
 step deploy-check env BUILDLOGS_HTTPS=0 python manage.py check --deploy --fail-level WARNING --force-color
 

@@ -20,6 +20,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import IO
+from urllib.parse import urljoin
 
 ROOT = Path(__file__).resolve().parent.parent
 ADDRESS = "127.0.0.1"
@@ -238,7 +239,7 @@ def _start_build(family: Family, port: int, token: str, output: IO[bytes]) -> su
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
     }
     agent = str(Path(sys.executable).parent / "buildlogs")
-    command = [agent, "build", "--project", PROJECT, "--builder", BUILDER, "--title", "Look at this machine"]
+    command = [agent, "build", "--project", PROJECT, "--builder", BUILDER, "--title", "Check this machine"]
     return family.start([*command, "--", "bash", "script/demo-build.sh"], environment, output)
 
 
@@ -254,7 +255,7 @@ def _wait_for_page(port: int, build: subprocess.Popen[bytes], before: dict[str, 
     while time.monotonic() < deadline:
         newest = _newest_build(port)
         if newest is not None and (before is None or newest["id"] != before["id"]):
-            return str(newest["url"])
+            return urljoin(f"http://{ADDRESS}:{port}/", str(newest["url"]))
         if build.poll() is not None:
             break
         time.sleep(POLL_SECONDS)
