@@ -9,6 +9,12 @@ import { Rows } from "./rows.js";
 import { Scroller } from "./scroller.js";
 import { selectedText, selectsIn } from "./selection.js";
 
+const EMPTY_TEXTS = {
+  live: "No output yet.",
+  silent: "No output yet.",
+  finished: "This log is empty.",
+  stopped: "Nothing of this log could be shown.",
+};
 const EDITABLE = "input, textarea, select, [contenteditable]";
 
 function socketAddress(path, base) {
@@ -175,7 +181,10 @@ export class LogViewer {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(EDITABLE)) return;
     if (event.key === "f" && this.#canFollow) this.#setFollow(!this.#follow.active);
     else if (event.key === "w") this.#setWrap(!this.#wrap);
-    else if (event.key === "Escape" && this.#mark !== null && this.#view.viewport.contains(event.target)) this.#setMark(null);
+    else if (!this.#view.viewport.contains(event.target)) return;
+    else if (event.key === "Escape" && this.#mark !== null) this.#setMark(null);
+    // Where lines come fast the browser's own way to the end arrives too late.
+    else if (event.key === "End" && this.#canFollow) this.#setFollow(true);
   }
 
   #clicked(event) {
@@ -198,7 +207,7 @@ export class LogViewer {
   // What follows from it
 
   get #canFollow() {
-    return this.#log.state !== "finished";
+    return this.#log.state !== "finished" && this.#socketState !== "stopped";
   }
 
   #setFollow(active) {
@@ -266,8 +275,7 @@ export class LogViewer {
   }
 
   #emptyText() {
-    if (this.#store.count > 0 || !this.#started) return "";
-    if (this.#state === "finished") return "This log is empty.";
-    return this.#state === "live" || this.#state === "silent" ? "No output yet." : "";
+    if (this.#store.count > 0) return "";
+    return EMPTY_TEXTS[this.#state] ?? "";
   }
 }

@@ -9,7 +9,8 @@ const MAX_SELECTED_ROWS = 5_000;
 const END_PX = 4;
 /** Rounds of drawing and measuring in one frame: measured heights may bring other rows into view. */
 const MEASURING_ROUNDS = 3;
-const TARGET_CONTEXT_ROWS = 4;
+/** What is shown before a line that is gone to. */
+const TARGET_CONTEXT_PX = 4 * ROW_PX;
 
 /**
  * Draws the lines of a store that are in view, and some around them, into `pane`, which lies in `canvas`, which is as
@@ -34,8 +35,10 @@ export class Scroller {
   #columns = 0;
   #wrap = false;
   #wrapColumns = Infinity;
-  #anchor = { number: 1, offset: 0 };
+  #anchor = { number: 1, units: 0 };
+  #target = null;
   #top = 0;
+  #knownTop = 0;
   #drawnHeight = -1;
 
   /**
@@ -81,20 +84,21 @@ export class Scroller {
   /** Call on each scroll event; @returns {"up" | "down" | null} where the reader moved, null if it was this object. */
   scrolled() {
     const top = this.#viewport.scrollTop;
-    const moved = top - this.#top;
+    const moved = top - this.#knownTop;
     if (Math.abs(moved) < 1) return null;
-    this.#top = top;
-    this.#dropAnchor();
+    this.#knownTop = top;
     return moved < 0 ? "up" : "down";
   }
 
   /** Put line `number` near the top at the next `draw`. */
   goTo(number) {
-    this.#anchor = { number, offset: -TARGET_CONTEXT_ROWS * ROW_PX };
+    this.#target = number;
   }
 
   /** @param {boolean} pinned whether the end of the log is to be in view */
   draw(pinned) {
+    // Read before the canvas changes: one that shrinks may take the position with it.
+    this.#top = this.#viewport.scrollTop;
     this.#sync();
     for (let round = 0; round < MEASURING_ROUNDS; round += 1) {
       this.#sizeCanvas();
@@ -102,9 +106,11 @@ export class Scroller {
       this.#mount();
       if (!this.#wrap || !this.#measure()) break;
     }
-    if (!this.#wrap) return;
-    this.#sizeCanvas();
-    this.#place(pinned);
+    if (this.#wrap) {
+      this.#sizeCanvas();
+      this.#place(pinned);
+    }
+    this.#target = null;
   }
 
   /** Bring the heights to what the store has now. */
@@ -124,14 +130,12 @@ export class Scroller {
   }
 
   #restart() {
-    const anew = this.#generation !== -1;
     this.#generation = this.#store.generation;
     this.#heights.reset(this.#store.first);
     this.#unfinished = null;
     this.#columns = 0;
     for (const row of this.#mounted.values()) row.remove();
     this.#mounted.clear();
-    if (anew) this.#anchor = { number: this.#store.first, offset: 0 };
   }
 
   /** A line that had not ended when it was drawn has more text now. */
@@ -157,21 +161,32 @@ export class Scroller {
     if (height !== this.#drawnHeight) this.#canvas.style.setProperty("block-size", `${height}px`);
     this.#drawnHeight = height;
     this.#canvas.style.setProperty("--log-columns", String(this.#columns));
-    this.#canvas.style.setProperty("--log-digits", String(Math.max(3, String(this.#heights.last).length)));
+    this.#viewport.style.setProperty("--log-digits", String(Math.max(3, String(this.#heights.last).length)));
   }
 
-  /** Scroll to the end, or to where the first line in view stays where it was. */
+  /** Scroll to the end, to a target, or by as much as came or went before the first line in view. */
   #place(pinned) {
-    const { number, offset } = this.#anchor;
-    const wanted = pinned ? this.#drawnHeight : this.#heights.offsetOf(number) * ROW_PX + offset;
-    if (Math.abs(this.#viewport.scrollTop - wanted) >= 1) this.#viewport.scrollTop = wanted;
-    this.#top = this.#viewport.scrollTop;
-    if (pinned) this.#dropAnchor();
+    if (pinned) {
+      this.#scrollTo(this.#drawnHeight);
+    } else {
+      const shift = (this.#heights.offsetOf(this.#anchor.number) - this.#anchor.units) * ROW_PX;
+      // Nothing is written where nothing moved: it would end a smooth scroll that the reader has begun.
+      if (this.#target !== null) this.#scrollTo(this.#heights.offsetOf(this.#target) * ROW_PX - TARGET_CONTEXT_PX);
+      else if (shift !== 0) this.#scrollTo(this.#top + shift);
+    }
+    this.#dropAnchor();
   }
 
+  #scrollTo(top) {
+    if (Math.abs(this.#viewport.scrollTop - top) >= 1) this.#viewport.scrollTop = top;
+    this.#knownTop = this.#viewport.scrollTop;
+  }
+
+  /** Remember which line is the first in view, and where it is. */
   #dropAnchor() {
+    this.#top = this.#viewport.scrollTop;
     const number = this.#heights.numberAt(Math.floor(this.#top / ROW_PX));
-    this.#anchor = { number, offset: this.#top - this.#heights.offsetOf(number) * ROW_PX };
+    this.#anchor = { number, units: this.#heights.offsetOf(number) };
   }
 
   /** Have exactly the rows in the document that are wanted there. */
