@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from django.contrib import admin
 
 from logviewer.admin.noun import MadeByIntake
 from logviewer.models import Build, LogFile, Step
 
+if TYPE_CHECKING:
+    _StepTable = admin.TabularInline[Step, Build]
+    _LogFileTable = admin.TabularInline[LogFile, Step]
+else:  # takes no types in brackets while it runs
+    _StepTable = _LogFileTable = admin.TabularInline
 
-class StepInline(admin.TabularInline[Step, Build]):
+
+class StepInline(_StepTable):
     """The steps of a build, to look at."""
 
     model = Step
@@ -19,7 +27,7 @@ class StepInline(admin.TabularInline[Step, Build]):
     extra = max_num = 0
 
 
-class LogFileInline(admin.TabularInline[LogFile, Step]):
+class LogFileInline(_LogFileTable):
     """The logs of a step, to look at."""
 
     model = LogFile

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
 from django.db import models
@@ -15,7 +15,15 @@ from logviewer.models import Build, Builder, LogFile, Project, Step
 Noun = TypeVar("Noun", bound=models.Model)
 
 
-class NounAdmin(admin.ModelAdmin[Noun]):
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin
+else:
+
+    class _ModelAdmin(admin.ModelAdmin, Generic[Noun]):
+        """Django's class takes no type in brackets while it runs; its type stubs ask for one."""
+
+
+class NounAdmin(_ModelAdmin[Noun]):
     """An admin with the column or field `page`."""
 
     @admin.display(description="page")

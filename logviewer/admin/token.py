@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -10,10 +10,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from logviewer.admin.noun import NounAdmin
 from logviewer.models import Token, TokenScope
 
+if TYPE_CHECKING:
+    _TokenModelForm = forms.ModelForm[Token]
+else:
+    _TokenModelForm = forms.ModelForm  # takes no type in brackets while it runs
 
-class TokenForm(forms.ModelForm[Token]):
+
+class TokenForm(_TokenModelForm):
     """A token's form, its scopes as boxes to tick."""
 
     scopes = forms.MultipleChoiceField(
@@ -46,7 +52,7 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Token)
-class TokenAdmin(admin.ModelAdmin[Token]):
+class TokenAdmin(NounAdmin[Token]):
     """Bearer tokens. Their text is shown once, in the message after the making; the digest never."""
 
     form = TokenForm
