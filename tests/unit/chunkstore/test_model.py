@@ -53,7 +53,7 @@ class Model(RuleBasedStateMachine):
     @rule(data=st.data(), body=bodies)
     def send_again(self, data: st.DataObject, body: list[Entry]) -> None:
         offset = data.draw(st.integers(max(0, len(self.sent) - 300), len(self.sent)))
-        known = [Entry(*(pair and (pair[0], bytes([pair[1]])) or (0, b"?"))) for pair in self.sent[offset:]]
+        known = [Entry(pair[0], bytes([pair[1]])) if pair else Entry(0, b"?") for pair in self.sent[offset:]]
         if self.finished:
             body = []
         self.produce(body)

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from logviewer.chunkstore import ChunkStore, CorruptIndex, Entry
+from logviewer.chunkstore.index import Index
 from tests.unit.chunkstore.logs import KEY, err, joined, out, read_back
 
 NOW_US = 1_700_000_000_000_000
@@ -85,6 +86,26 @@ def test_nonsense_is_refused(store: ChunkStore):
                 reader.position(offset)
         with pytest.raises(ValueError, match="no number of lines"):
             reader.tail(-1)
+
+
+def test_frame_after_frame_is_found_without_searching_again(store: ChunkStore, monkeypatch: pytest.MonkeyPatch):
+    for number in range(200):
+        store.append(KEY, [Entry(number % 2, b"some line of text\n")])
+    searches: list[int] = []
+    search = Index.last_at_most
+
+    def counted(index: Index, field: int, value: int, count: int) -> int:
+        searches.append(value)
+        return search(index, field, value, count)
+
+    monkeypatch.setattr(Index, "last_at_most", counted)
+    assert len(read_back(store, max_bytes=25)) == 200
+    assert searches == []
+    with store.reader(KEY) as reader:
+        offset = 1000
+        while frame := reader.frame(offset, max_bytes=25):
+            offset = frame.end
+    assert searches == [1000]
 
 
 def test_a_reader_gives_its_descriptors_back(store: ChunkStore):
@@ -193,19 +214,19 @@ def test_a_damaged_record_is_named_and_can_be_read_around(store: ChunkStore, tmp
         byte = index.read(1)[0]
         index.seek(-1, os.SEEK_CUR)
         index.write(bytes([byte ^ 0x81]))
-    found = b""
+    found, damages = b"", []
     with store.reader(KEY) as reader:
         offset = 0
         while offset < 54:
             try:
                 frame = reader.frame(offset, max_bytes=6)
             except CorruptIndex as error:
-                assert str(tmp_path / f"{KEY}.idx") in str(error)
-                assert error.resume_offset is not None
-                offset = error.resume_offset
+                damages.append(str(error))
+                offset = error.resume_offset or 54
             else:
                 assert frame is not None
                 found += frame.data
                 offset = frame.end
+    assert all(str(tmp_path / f"{KEY}.idx") in damage and "byte 24" in damage for damage in damages)
     for number in (0, 1, 2, 3, 5, 6, 7, 8):
         assert b"line%d\n" % number in found

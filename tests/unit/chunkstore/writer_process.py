@@ -14,13 +14,23 @@ def line(name: str, number: int) -> bytes:
     return b"%s %d %s\n" % (name.encode(), number, b"x" * (number * 37 % 500))
 
 
-def payload(count: int) -> bytes:
-    """What the endless writer sends in its first `count` bodies."""
-    return b"".join(line("out", number) + line("err", number) for number in range(count))
+def payload(size: int) -> bytes:
+    """The first `size` bytes of what the endless writer sends."""
+    sent = b""
+    for number in itertools.count():
+        if len(sent) >= size:
+            return sent[:size]
+        sent += line("out", number) + line("err", number)
+    raise AssertionError("count() does not end")
+
+
+def tell(what: object) -> None:
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
 
 
 def write_numbered(store: ChunkStore, key: str, name: str, count: int) -> None:
-    print("ready", flush=True)
+    tell("ready")
     sys.stdin.readline()
     for number in range(count):
         store.append(key, [Entry(len(name) % 2, line(name, number))])
@@ -34,7 +44,7 @@ def write_endlessly(store: ChunkStore, key: str) -> None:
         size = len(body[0].data) + len(body[1].data)
         if sent + size > received:
             received = store.append(key, body, offset=sent).received
-            print(received, flush=True)
+            tell(received)
         sent += size
 
 
