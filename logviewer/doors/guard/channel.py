@@ -17,7 +17,7 @@ from logviewer.doors.guard.bodies import (
     too_large_headers,
     too_large_problem,
 )
-from logviewer.doors.guard.transport import STALLED_SECONDS, Progress, WriteGate, abort_when_stalled
+from logviewer.doors.guard.transport import STALLED_SECONDS, Progress, StallWatch, WriteGate
 
 REQUEST_PIECE_BYTES = 256 * 1024
 """Daphne queues a body in pieces of 8 KiB, 128 events for 1 MiB; with this size there are 5."""
@@ -44,6 +44,7 @@ class GuardedChannel(HTTPChannel):
     def connectionMade(self) -> None:
         """Open the gate before Twisted registers this channel as the transport's producer."""
         self.gate = WriteGate(self.transport)
+        self._stall_watch = StallWatch(self.transport, STALLED_SECONDS)
         super().connectionMade()
 
     def pauseProducing(self) -> None:
@@ -86,8 +87,7 @@ class GuardedChannel(HTTPChannel):
         self._end_linger_call()
         super().loseConnection()
         self.gate.release()
-        if self.transport is not None:
-            abort_when_stalled(self.transport, STALLED_SECONDS)
+        self._stall_watch.start()
 
     def timeoutConnection(self) -> None:
         """End an idle connection; where a slow reader still takes the last response, flush before closing.
@@ -103,6 +103,7 @@ class GuardedChannel(HTTPChannel):
     def connectionLost(self, reason: Failure = connectionDone) -> None:
         """Wake whoever still waits to send."""
         self._end_linger_call()
+        self._stall_watch.stop()
         self.gate.release()
         super().connectionLost(reason)
 

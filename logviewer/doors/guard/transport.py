@@ -159,19 +159,33 @@ class WriteGate:
                 waiter.set_result(True)
 
 
-def abort_when_stalled(transport: Any, patience_seconds: float) -> None:
-    """Watch a connection that is being closed, and abort it when its peer takes nothing for ``patience_seconds``."""
-    connection = connection_below(transport)
-    if connection.disconnected:
-        return
-    progress = Progress(transport)
+class StallWatch:
+    """Aborts a connection that is being closed when its peer takes nothing for ``patience_seconds``."""
 
-    def look() -> None:
-        if connection.disconnected:
-            return
-        if progress.moved():
-            connection.reactor.callLater(patience_seconds, look)
+    def __init__(self, transport: Any, patience_seconds: float) -> None:
+        self._transport = transport
+        self._connection = connection_below(transport)
+        self._patience_seconds = patience_seconds
+        self._call: Any = None
+
+    def start(self) -> None:
+        """Begin to watch, unless the connection has ended or is watched already."""
+        if self._call is None and not self._connection.disconnected:
+            self._progress = Progress(self._transport)
+            self._look_later()
+
+    def stop(self) -> None:
+        """The connection has ended: forget it, as thousands of short ones end within one patience."""
+        if self._call is not None:
+            self._call.cancel()
+            self._call = None
+
+    def _look_later(self) -> None:
+        self._call = self._connection.reactor.callLater(self._patience_seconds, self._look)
+
+    def _look(self) -> None:
+        self._call = None
+        if self._progress.moved():
+            self._look_later()
         else:
-            transport.abortConnection()
-
-    connection.reactor.callLater(patience_seconds, look)
+            self._transport.abortConnection()

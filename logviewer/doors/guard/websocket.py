@@ -9,8 +9,8 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from logviewer.doors.guard.transport import (
     Progress,
+    StallWatch,
     WriteGate,
-    abort_when_stalled,
 )
 
 MAX_MESSAGE_BYTES = 1024 * 1024 + 64 * 1024
@@ -60,7 +60,9 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
         self._costs: deque[int] = deque()
         self._queued_bytes = 0
         self.gate = WriteGate(self.transport, self._pay_pong)
-        self.progress = Progress(self.transport)
+        self._ping_progress = Progress(self.transport)  # two, as a look at one forgets what moved before
+        self._close_progress = Progress(self.transport)
+        self._stall_watch = StallWatch(self.transport, CLOSE_PATIENCE_SECONDS)
         self.transport.unregisterProducer()
         self.transport.registerProducer(self.gate, True)
         super().connectionMade()
@@ -140,14 +142,14 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
     def sendCloseFrame(self, code: int | None = None, reasonUtf8: bytes | None = None, isReply: bool = False) -> None:
         """Send a close frame, and read on, whatever is queued, so that the peer's answer is seen."""
         self.closing = True
-        self.progress.moved()
+        self._close_progress.moved()
         super().sendCloseFrame(code=code, reasonUtf8=reasonUtf8, isReply=isReply)
         if self._held:
             self.factory.reactor.callLater(0, self._read_on)
 
     def onCloseHandshakeTimeout(self) -> None:
         """Wait on while the peer still takes bytes that were sent before the close frame."""
-        if self.progress.moved():
+        if self._close_progress.moved():
             self.closeHandshakeTimeoutCall = self.factory._batched_timer.call_later(
                 self.closeHandshakeTimeout, self.onCloseHandshakeTimeout
             )
@@ -157,13 +159,13 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
     def _sendAutoPing(self) -> None:
         """Send a ping unless one is out; Daphne sends every 20 s and would lose the first one's timeout."""
         if self.autoPingTimeoutCall is None:
-            self.progress.moved()
+            self._ping_progress.moved()
             self._last_moved = time.monotonic()
             super()._sendAutoPing()
 
     def onAutoPingTimeout(self) -> None:
         """Drop a peer whose pong is out, but not while bytes still move or this side has stopped reading."""
-        if self._held or self.progress.moved():
+        if self._held or self._ping_progress.moved():
             self._last_moved = time.monotonic()
         if time.monotonic() - self._last_moved < PONG_PATIENCE_SECONDS:
             self.autoPingTimeoutCall = self.factory._batched_timer.call_later(
@@ -176,16 +178,17 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
         """Drop the connection; an orderly end that its peer does not take is aborted after CLOSE_PATIENCE_SECONDS."""
         super().dropConnection(abort)
         self.gate.release()
-        abort_when_stalled(self.transport, CLOSE_PATIENCE_SECONDS)
+        self._stall_watch.start()
 
     def connectionLost(self, reason: Any) -> None:
         """Wake whoever still waits to send."""
+        self._stall_watch.stop()
         self.gate.release()
         super().connectionLost(reason)
 
     def _closeConnection(self, abort: bool = False) -> None:
         """Close the transport; RST only where bytes wait that the peer does not take, FIN where it has them all."""
-        super()._closeConnection(abort and self.progress.pending_bytes() > 0)
+        super()._closeConnection(abort and self._close_progress.pending_bytes() > 0)
 
     def _read_on(self) -> None:
         self._held = False

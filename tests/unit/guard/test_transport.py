@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from logviewer.doors.guard import transport
-from logviewer.doors.guard.transport import HIGH_WATER_BYTES, Progress, WriteGate, abort_when_stalled, connection_below
+from logviewer.doors.guard.transport import HIGH_WATER_BYTES, Progress, StallWatch, WriteGate, connection_below
 
 
 class Connection:
@@ -19,12 +19,26 @@ class Connection:
         self.disconnected = 0
         self.aborted = False
         self.calls = []
-        self.reactor = SimpleNamespace(callLater=lambda seconds, call: self.calls.append(call))
+        self.reactor = SimpleNamespace(callLater=self.call_later)
         if sock is not None:
             self.socket = sock
 
     def abortConnection(self):
         self.aborted = True
+
+    def call_later(self, seconds, call):
+        self.calls.append(Call(call))
+        return self.calls[-1]
+
+
+class Call:
+    """What Twisted's ``callLater`` returns."""
+
+    def __init__(self, run):
+        self.run, self.cancelled = run, False
+
+    def cancel(self):
+        self.cancelled = True
 
 
 @pytest.fixture
@@ -148,21 +162,30 @@ def test_the_connection_is_found_under_tls():
 
 def test_a_closing_connection_is_aborted_only_when_nothing_moves():
     connection = Connection(10)
-    abort_when_stalled(connection, 30)
+    StallWatch(connection, 30).start()
     connection._tempDataLen = 5
-    connection.calls.pop()()
+    connection.calls.pop().run()
     assert not connection.aborted
-    connection.calls.pop()()
+    connection.calls.pop().run()
     assert connection.aborted
     assert not connection.calls
 
 
+def test_a_closing_connection_is_watched_once():
+    connection = Connection(10)
+    watch = StallWatch(connection, 30)
+    watch.start()
+    watch.start()
+    assert len(connection.calls) == 1
+
+
 def test_a_connection_that_has_ended_is_no_longer_watched():
     connection = Connection(10)
-    abort_when_stalled(connection, 30)
+    watch = StallWatch(connection, 30)
+    watch.start()
+    watch.stop()
+    assert connection.calls[0].cancelled
     connection.disconnected = 1
-    connection.calls.pop()()
-    assert not connection.aborted
-    assert not connection.calls
-    abort_when_stalled(connection, 30)
-    assert not connection.calls
+    watch.start()
+    watch.stop()
+    assert len(connection.calls) == 1

@@ -16,7 +16,6 @@ class Recorder:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
-        self.disconnected = 1
 
     def __getattr__(self, name):
         def call(*args, **kwargs):
@@ -48,7 +47,8 @@ class Clock:
 @pytest.fixture
 def protocol(monkeypatch):
     made = GuardedWebSocketProtocol()
-    made.transport, made.progress, made.gate = Recorder(), Peer(), Recorder()
+    made.transport, made.gate, made._stall_watch = Recorder(), Recorder(), Recorder()
+    made._ping_progress, made._close_progress = Peer(), Peer()
     made.gate.paused = False
     made.factory = Recorder()
     made.factory._batched_timer, made.factory.reactor = Recorder(), Recorder()
@@ -72,10 +72,10 @@ def protocol(monkeypatch):
 
 
 def test_a_late_pong_is_waited_for_while_bytes_move(protocol):
-    protocol.progress.moves = True
+    protocol._ping_progress.moves = True
     protocol.onAutoPingTimeout()
     protocol.clock.now += PONG_PATIENCE_SECONDS - 1
-    protocol.progress.moves = False
+    protocol._ping_progress.moves = False
     protocol.onAutoPingTimeout()
     assert not protocol.dropped
     assert protocol.factory._batched_timer.calls == ["call_later", "call_later"]
@@ -96,17 +96,17 @@ def test_a_peer_whose_pong_this_side_does_not_read_is_not_dropped(protocol):
 
 
 def test_the_closing_handshake_is_waited_for_while_bytes_move(protocol):
-    protocol.progress.moves = True
+    protocol._close_progress.moves = True
     protocol.onCloseHandshakeTimeout()
     assert not protocol.dropped
-    protocol.progress.moves = False
+    protocol._close_progress.moves = False
     protocol.onCloseHandshakeTimeout()
     assert protocol.dropped == [True]
 
 
 @pytest.mark.parametrize(("pending", "call"), [(1, "abortConnection"), (0, "loseConnection")])
 def test_only_bytes_that_the_peer_does_not_take_are_thrown_away(protocol, pending, call):
-    protocol.progress.pending = pending
+    protocol._close_progress.pending = pending
     protocol._closeConnection(abort=True)
     assert protocol.transport.calls == [call]
 
