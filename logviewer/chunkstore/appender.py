@@ -26,6 +26,9 @@ from logviewer.chunkstore.shapes import Finished
 from logviewer.chunkstore.state import State, recover
 from logviewer.chunkstore.wire import Entry
 
+MAX_RECEIVED = 2**62
+"""Leaves a u64 room for what follows; no honest writer comes near."""
+
 
 class LogAppender:
     """Appends to one log. `append` and `finish` are called between a successful `acquire` and `release`.
@@ -128,8 +131,8 @@ class LogAppender:
     def _new_part(self, total: int, offset: int, skip: int) -> tuple[int, int]:
         """Return (lost bytes not yet counted, leading bytes of the body known already)."""
         received, start = self.state.received, offset + skip
-        if offset < 0 or skip < 0:
-            raise InvalidAppend(f"offset {offset} and skip {skip} must not be negative")
+        if offset < 0 or skip < 0 or start > MAX_RECEIVED:
+            raise InvalidAppend(f"offset {offset} and skip {skip} must lie between 0 and {MAX_RECEIVED}")
         if self.state.finished and start + total > received:
             raise LogFinished(received)
         if offset > received:

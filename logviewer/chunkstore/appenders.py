@@ -57,6 +57,14 @@ class Appenders:
                 del self._open[key]
             self._ends.pop(key, None)
 
+    def close_log(self, key: str) -> None:
+        """Close a log that was deleted, so that its bytes are given back; a thread at it closes it by itself."""
+        with self._mutex:
+            appender = self._open.pop(key, None)
+            self._ends.pop(key, None)
+        if appender is not None:
+            appender.retire()
+
     def close(self) -> None:
         """Wait for appends under way and close all files."""
         with self._mutex:

@@ -105,14 +105,22 @@ class LogReader:
         self._look()
         if offset >= self._size:
             return None
-        if offset == self._next[0]:
-            _offset, number, newlines = self._next
-        else:
-            number, newlines = self._locate(offset)
-        return self._gather(offset, number, newlines, min(max_bytes, self._size - offset), max_runs)
+        limit = min(max_bytes, self._size - offset)
+        next_offset, number, newlines = self._next
+        frame = self._gather(offset, number, newlines, limit, max_runs) if offset == next_offset else None
+        if frame is None:  # not where the last frame ended, or the log was cut and written anew meanwhile
+            frame = self._gather(offset, *self._locate(offset), limit, max_runs)
+        if frame is None:
+            self._look()
+            if offset < self._size:
+                raise self._damage(offset)
+        return frame
 
     def _gather(self, offset: int, number: int, newlines: int, limit: int, max_runs: int) -> Frame | None:
-        """Collect runs from record `number` on, `newlines` LFs lying before `offset`, and read their bytes at once."""
+        """Collect runs from record `number` on, `newlines` LFs lying before `offset`, and read their bytes at once.
+
+        None where no record carries on from `offset`; a negative `newlines` is to be taken from the record.
+        """
         runs: list[tuple[int, int, int]] = []
         first_line, within = newlines, False
         position, piece, piece_line, stop = offset, offset, newlines, offset + limit
@@ -149,7 +157,7 @@ class LogReader:
         if run_length:
             runs.append((channel, run_length, run_us))
         if position == offset:
-            raise self._damage(offset)
+            return None
         data = os.pread(self._text_fd, position - offset, offset)
         if len(data) < position - offset:  # cut by a writer that repairs; the next look says how far
             self._next = NOWHERE

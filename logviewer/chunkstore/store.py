@@ -88,6 +88,7 @@ class ChunkStore:
     def delete(self, key: str) -> None:
         """Remove the log's files; no error where there are none. Readers in the middle go on. Raises LogLocked."""
         delete_files(self.root, log_files(self.root, key))
+        self._appenders.close_log(key)
 
     def reader(self, key: str) -> LogReader:
         """Open the log for reading. Raises NoSuchLog, CorruptIndex."""

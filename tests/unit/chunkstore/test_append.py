@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -157,7 +158,7 @@ def test_bytes_that_were_lost_cannot_be_compared_and_pass_as_known(store: ChunkS
         store.append(KEY, [out(b"abcXXXXdeX")], offset=0)
 
 
-@pytest.mark.parametrize(("offset", "skip"), [(None, 3), (-1, 0), (0, -1)])
+@pytest.mark.parametrize(("offset", "skip"), [(None, 3), (-1, 0), (0, -1), (0, 2**64)])
 def test_contradictory_arguments_are_the_callers_fault(store: ChunkStore, offset: int | None, skip: int):
     with pytest.raises(InvalidAppend):
         store.append(KEY, [out(b"x")], offset=offset, skip=skip)
@@ -209,6 +210,18 @@ def test_a_log_of_the_same_key_begins_anew_after_a_deletion(store: ChunkStore):
     store.create(KEY)
     assert store.append(KEY, [out(b"x")], offset=0).received == 1
     assert read_back(store) == [(0, b"x")]
+
+
+def test_a_deleted_log_gives_its_space_back(store: ChunkStore, tmp_path: Path):
+    store.append(KEY, [out(b"abc")])
+    assert open_files_below(tmp_path) != []
+    store.delete(KEY)
+    assert open_files_below(tmp_path) == []
+
+
+def open_files_below(root: Path) -> list[str]:
+    names = [os.readlink(link) for link in Path("/proc/self/fd").iterdir() if link.is_symlink()]  # noqa: PTH115
+    return [name for name in names if name.startswith(str(root))]
 
 
 def test_deleting_one_log_leaves_the_others(store: ChunkStore):

@@ -67,6 +67,19 @@ def test_a_reader_sees_a_log_grow_and_finish(store: ChunkStore):
         assert reader.frame(offset) is None
 
 
+def test_a_reader_goes_on_after_a_cut_that_it_did_not_see(store: ChunkStore, tmp_path: Path):
+    for _turn in range(4):
+        store.append(KEY, [out(b"ab\n")])
+    with store.reader(KEY) as reader:
+        assert reader.frame(0, max_bytes=10).data == b"ab\nab\nab\n"
+        os.truncate(tmp_path / f"{KEY}.idx", 64 + 48)
+        store.append(KEY, [out(b"AB\nAB\nAB\n")], offset=3)
+        store.append(KEY, [out(b"x")])
+        store.append(KEY, [out(b"y")])
+        frame = reader.frame(9)
+        assert (frame.data, frame.line) == (b"AB\nxy", 4)
+
+
 def test_end_and_dropped_records_without_bytes_are_passed_over(store: ChunkStore):
     store.append(KEY, [out(b"abc")], offset=0)
     store.append(KEY, [], offset=3, skip=5)
