@@ -17,7 +17,8 @@ function join(parts) {
 /** A frame as the store takes it; `runs` are `[channel, text or bytes, time]`. */
 export function frameOf(runs, { offset = 0, line = 1 } = {}) {
   const parts = runs.map(([, content]) => bytesOf(content));
-  return { offset, line, runs: runs.map(([channel, , time = 0], at) => [channel, parts[at].length, time]), bytes: join(parts) };
+  const lengths = runs.map(([channel, , time = 0], at) => [channel, parts[at].length, time]);
+  return { offset, line, runs: lengths, bytes: join(parts) };
 }
 
 /** The same frame on the wire. */

@@ -78,7 +78,7 @@ let clock;
 let seen;
 let socket;
 
-function open(options = {}) {
+function open() {
   const listener = {
     onState: (state) => seen.states.push(state),
     onStart: (hello) => {
@@ -94,7 +94,7 @@ function open(options = {}) {
     onError: (error) => seen.errors.push(error),
   };
   const environment = { WebSocket: FakeWebSocket, random: () => 1, ...clock };
-  socket = new LogSocket("ws://host/ws/logs/12/", listener, { from: "tail:100000", window: WINDOW, environment, ...options });
+  socket = new LogSocket("ws://host/ws/logs/12/", listener, { from: "tail:100000", window: WINDOW, environment });
   return FakeWebSocket.last;
 }
 

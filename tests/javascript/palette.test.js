@@ -2,7 +2,14 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { DARK_BACKGROUND, LIGHT_BACKGROUND, contrast, hexOf, paint, readable } from "../../static/logviewer/js/palette.js";
+import {
+  DARK_BACKGROUND,
+  LIGHT_BACKGROUND,
+  contrast,
+  hexOf,
+  paint,
+  readable,
+} from "../../static/logviewer/js/palette.js";
 import { PLAIN } from "../../static/logviewer/js/sgr.js";
 
 const WCAG_AA = 4.5;
@@ -15,13 +22,20 @@ function colours(name) {
   return [match[1], match[2]];
 }
 
-const BACKGROUNDS = ["--log-background", "--log-stderr-background", "--log-header-background", "--log-marked-background", "--log-hover"];
+const BACKGROUNDS = [
+  "--log-background",
+  "--log-stderr-background",
+  "--log-header-background",
+  "--log-marked-background",
+  "--log-hover",
+];
+const NAMED_INKS = Array.from({ length: 16 }, (_, index) => `--log-ink-${index}`);
 
 test("log.css and palette.js have the same backgrounds", () => {
   assert.deepEqual(colours("--log-background"), [LIGHT_BACKGROUND, DARK_BACKGROUND]);
 });
 
-for (const ink of [...Array(16).keys()].map((index) => `--log-ink-${index}`).concat("--log-text", "--log-quiet", "--log-header-text")) {
+for (const ink of [...NAMED_INKS, "--log-text", "--log-quiet", "--log-header-text"]) {
   test(`${ink} can be read on every background of a row, light and dark`, () => {
     for (const background of BACKGROUNDS) {
       colours(ink).forEach((colour, scheme) => {
@@ -34,7 +48,8 @@ for (const ink of [...Array(16).keys()].map((index) => `--log-ink-${index}`).con
 
 test("each named ink has its class", () => {
   for (let index = 0; index < 16; index += 1) {
-    assert.deepEqual(paint({ ...PLAIN, foreground: index }), { classes: [`log-ink-${index}`], color: null, background: null });
+    const look = paint({ ...PLAIN, foreground: index });
+    assert.deepEqual(look, { classes: [`log-ink-${index}`], color: null, background: null });
     assert.ok(css.includes(`.log-ink-${index} {`));
   }
 });
@@ -45,7 +60,8 @@ test("contrast is WCAG's", () => {
 });
 
 test("xterm's palette is xterm's", () => {
-  assert.deepEqual([16, 21, 196, 231, 232, 255].map(hexOf), ["#000000", "#0000ff", "#ff0000", "#ffffff", "#080808", "#eeeeee"]);
+  const known = ["#000000", "#0000ff", "#ff0000", "#ffffff", "#080808", "#eeeeee"];
+  assert.deepEqual([16, 21, 196, 231, 232, 255].map(hexOf), known);
 });
 
 test("every colour of the palette can be read in both schemes", () => {

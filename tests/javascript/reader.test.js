@@ -21,7 +21,9 @@ test("other addresses are no marks", () => {
 });
 
 test("a mark's address is read back as the same mark", () => {
-  for (const mark of [{ first: 1, last: 1 }, { first: 3, last: 70 }]) assert.deepEqual(parseMark(formatMark(mark)), mark);
+  for (const mark of [{ first: 1, last: 1 }, { first: 3, last: 70 }]) {
+    assert.deepEqual(parseMark(formatMark(mark)), mark);
+  }
   assert.equal(formatMark(null), "");
 });
 

@@ -122,10 +122,13 @@ test("times are told by the clock and since the start", () => {
 });
 
 test("no module takes markup or code from text", () => {
+  const forbidden = [
+    /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment/,
+    /\beval\(|new Function|cssText|setAttribute\("style"/,
+  ];
   const folder = new URL("../../static/logviewer/js/", import.meta.url);
   for (const name of readdirSync(folder).filter((file) => file.endsWith(".js"))) {
     const source = readFileSync(new URL(name, folder), "utf8");
-    const forbidden = /innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|createContextualFragment|\beval\(|new Function|cssText|setAttribute\("style"/;
-    assert.doesNotMatch(source, forbidden, name);
+    for (const pattern of forbidden) assert.doesNotMatch(source, pattern, name);
   }
 });

@@ -42,7 +42,8 @@ export function decodeFrame(buffer) {
   if (bodyStart > buffer.byteLength) throw new MalformedFrame("the header is longer than the frame");
   let header;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(new Uint8Array(buffer, LENGTH_BYTES, headerLength)));
+    const json = new Uint8Array(buffer, LENGTH_BYTES, headerLength);
+    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(json));
   } catch {
     throw new MalformedFrame("the header is not JSON");
   }

@@ -30,7 +30,8 @@ export const wordOf = (state) => WORDS[state];
  */
 export function viewerState(socketState, logState, { online, started }) {
   if (socketState === "live") return logState === "abandoned" ? "silent" : "live";
-  if (socketState === "waiting" || (socketState === "connecting" && started)) return online ? "reconnecting" : "offline";
+  const waiting = socketState === "waiting" || (socketState === "connecting" && started);
+  if (waiting) return online ? "reconnecting" : "offline";
   return socketState;
 }
 

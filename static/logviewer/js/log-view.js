@@ -21,7 +21,6 @@ export function formatSize(bytes) {
  */
 export class LogView {
   #document;
-  #status;
   #word;
   #counts;
   #follow;
@@ -85,7 +84,8 @@ export class LogView {
   showLeftOut(leftOut, missing) {
     this.#notice.hidden = leftOut === 0;
     const subject = leftOut === 1 ? "The first line is" : `The first ${count(leftOut)} lines are`;
-    const text = missing === null ? `${subject} not shown here.` : `${subject} not shown here, line ${count(missing)} among them.`;
+    const among = missing === null ? "" : `, line ${count(missing)} among them`;
+    const text = `${subject} not shown here${among}.`;
     if (this.#noticeText.textContent !== text) this.#noticeText.textContent = text;
   }
 
@@ -102,8 +102,12 @@ export class LogView {
     return element;
   }
 
+  #labelled(name, icon, label) {
+    return this.#make(name, "log-button", createIcon(this.#document, icon), this.#make("span", "log-label", label));
+  }
+
   #button(icon, label, title, act) {
-    const button = this.#make("button", "log-button", createIcon(this.#document, icon), this.#make("span", "log-label", label));
+    const button = this.#labelled("button", icon, label);
     button.type = "button";
     button.title = title;
     button.addEventListener("click", act);
@@ -112,15 +116,15 @@ export class LogView {
 
   #toolbar(raw, actions) {
     this.#word = this.#make("span", "log-word");
-    this.#status = this.#make("span", "log-status", this.#make("span", "log-dot"), this.#word);
-    this.#status.setAttribute("role", "status");
+    const status = this.#make("span", "log-status", this.#make("span", "log-dot"), this.#word);
+    status.setAttribute("role", "status");
     this.#counts = this.#make("span", "log-counts");
     this.#follow = this.#button("end", "Follow", "Stay at the end of the log (f)", actions.follow);
     this.#wrap = this.#button("wrap", "Wrap", "Wrap long lines (w)", actions.wrap);
-    const link = this.#make("a", "log-button", createIcon(this.#document, "raw"), this.#make("span", "log-label", "Raw"));
+    const link = this.#labelled("a", "raw", "Raw");
     link.href = raw;
     link.title = "The whole log as plain text";
-    return this.#make("div", "log-toolbar", this.#status, this.#counts, this.#follow, this.#wrap, link);
+    return this.#make("div", "log-toolbar", status, this.#counts, this.#follow, this.#wrap, link);
   }
 
   #noticeBar(raw) {

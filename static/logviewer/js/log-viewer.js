@@ -27,9 +27,10 @@ function socketAddress(path, base) {
  * A log in the page, live while it is written. It wires socket, store, rows and drawing together, and owns what is
  * between them: whether the end is followed, which lines are marked, and when to draw.
  *
- * The element says what to show: `data-socket`, `data-raw`, `data-state` (`open`, `finished`, `abandoned`), `data-size`,
- * `data-lines` and `data-started`. It dispatches `log:state` with `detail` `{state, log: {state, size, lines}}`, where
- * `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or `stopped`.
+ * The element says what to show: `data-socket`, `data-raw`, `data-state` (`open`, `finished`, `abandoned`),
+ * `data-size`, `data-lines` and `data-started`. It dispatches `log:state` with `detail` `{state, log: {state, size,
+ * lines}}`, where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or
+ * `stopped`.
  */
 export class LogViewer {
   #element;
@@ -69,7 +70,7 @@ export class LogViewer {
     });
     this.#scroller = new Scroller(this.#view, this.#store, new Rows(ownerDocument, Date.parse(dataset.started)), {
       capacity: MAX_LINES,
-      decorate: (row, number) => row.classList.toggle("log-row-marked", isMarked(this.#mark, number)),
+      decorate: (row, number) => this.#decorate(row, number),
     });
     this.#status = new QuietStatus((state) => this.#view.showState(state));
     this.#setWrap(this.#wrap);
@@ -94,11 +95,13 @@ export class LogViewer {
     return {
       onState: (state) => this.#setSocketState(state),
       onStart: (hello) => {
-        this.#started = true;
         this.#store.start(hello.line);
         this.#target = this.#mark;
       },
-      onHello: ({ state, size, lines }) => this.#setLog({ state, size, lines }),
+      onHello: ({ state, size, lines }) => {
+        this.#started = true;
+        this.#setLog({ state, size, lines });
+      },
       onFrame: (frame) => {
         this.#store.append(frame);
         this.#drawSoon();
@@ -232,8 +235,12 @@ export class LogViewer {
   }
 
   #showMark() {
-    for (const [number, row] of this.#scroller.mounted) row.classList.toggle("log-row-marked", isMarked(this.#mark, number));
+    for (const [number, row] of this.#scroller.mounted) this.#decorate(row, number);
     this.#drawSoon();
+  }
+
+  #decorate(row, number) {
+    row.classList.toggle("log-row-marked", isMarked(this.#mark, number));
   }
 
   #readAddress() {
@@ -270,7 +277,8 @@ export class LogViewer {
     this.#view.showFollow(this.#follow.active, this.#canFollow);
     this.#view.showNewLines(this.#follow.newLines(last));
     this.#view.showCounts(Math.max(this.#log.lines, last), Math.max(this.#log.size, this.#socket.offset ?? 0));
-    this.#view.showLeftOut(this.#started ? leftOut : 0, this.#mark && this.#mark.first <= leftOut ? this.#mark.first : null);
+    const missing = this.#mark !== null && this.#mark.first <= leftOut ? this.#mark.first : null;
+    this.#view.showLeftOut(leftOut, missing);
     this.#view.showEmpty(this.#emptyText());
   }
 

@@ -75,12 +75,18 @@ const onTheLog = remembered(
 
 const onBackground = remembered((pair) => readable(...pair.split(" ")));
 
+/** What stands on a background when the log asks for no foreground. */
+const inkOn = remembered((background) => {
+  const [dark, light] = [NAMED[0], NAMED[15]];
+  return readable(contrast(light, background) > contrast(dark, background) ? light : dark, background);
+});
+
 function coloursOf(pen) {
   const [ink, paper] = pen.inverse ? [pen.background, pen.foreground] : [pen.foreground, pen.background];
   if (paper !== null) {
     const background = hexOf(paper);
-    const wanted = ink === null ? background : hexOf(ink);
-    return { classes: ["log-paper"], color: onBackground(`${wanted} ${background}`), background };
+    const color = ink === null ? inkOn(background) : onBackground(`${hexOf(ink)} ${background}`);
+    return { classes: [], color, background };
   }
   if (pen.inverse) {
     // The paper is the log's text colour, which differs by scheme: the class knows both.

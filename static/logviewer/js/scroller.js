@@ -236,13 +236,17 @@ export class Scroller {
 
   /** @returns {boolean} whether a drawn row has another height than was thought */
   #measure() {
-    const measured = [...this.#mounted].map(([number, row]) => [number, Math.max(1, Math.round(row.offsetHeight / ROW_PX))]);
-    return measured.map(([number, units]) => this.#heights.set(number, units)).includes(true);
+    let changed = false;
+    for (const [number, row] of this.#mounted) {
+      const units = Math.max(1, Math.round(row.offsetHeight / ROW_PX));
+      changed = this.#heights.set(number, units) || changed;
+    }
+    return changed;
   }
 
   #measureWrapColumns() {
-    const style = this.#viewport.ownerDocument.defaultView.getComputedStyle(this.#probe);
-    const room = this.#viewport.clientWidth - Number.parseFloat(style.marginInlineStart) - Number.parseFloat(style.marginInlineEnd);
+    const { marginInlineStart, marginInlineEnd } = getComputedStyle(this.#probe);
+    const room = this.#viewport.clientWidth - Number.parseFloat(marginInlineStart) - Number.parseFloat(marginInlineEnd);
     const character = this.#probe.getBoundingClientRect().width / this.#probe.textContent.length;
     return Math.max(1, Math.floor(room / character));
   }
