@@ -15,19 +15,27 @@ from threading import Timer
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "script" / "demo"
 START_SECONDS = 60
 END_SECONDS = 30
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """What a person's shell has: nothing of the server's own, which the tests' settings may have set."""
+    own = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
+    inherited = {
+        name: value for name, value in os.environ.items() if name not in own and not name.startswith("BUILDLOGS_")
+    }
+    return {**inherited, **variables}
 
 
 class Demo:
     """A running script/demo, the head of a process group of its own."""
 
     def __init__(self, data_directory: Path, *options: str) -> None:
-        environment = {**os.environ, "BUILDLOGS_DATA_DIR": "/nonexistent/never-used"}
-        environment.pop("DATABASE_URL", None)
         self.process = subprocess.Popen(
-            [ROOT / "script" / "demo", "--port", "0", "--data-dir", data_directory, *options],
-            env=environment,
+            [SCRIPT, "--port", "0", "--data-dir", data_directory, *options],
+            env=clean_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -154,7 +162,8 @@ def test_a_demo_that_was_killed_leaves_nothing_running_and_starts_again_on_its_d
 def test_a_port_that_is_taken_is_refused_in_one_line(start_demo, tmp_path):
     demo = start_demo("--no-build")
     second = subprocess.run(
-        [ROOT / "script" / "demo", "--no-build", "--port", str(demo.port), "--data-dir", tmp_path / "other"],
+        [SCRIPT, "--no-build", "--port", str(demo.port), "--data-dir", tmp_path / "other"],
+        env=clean_environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -170,7 +179,7 @@ def test_a_port_that_is_taken_is_refused_in_one_line(start_demo, tmp_path):
 @pytest.mark.parametrize("options", [["--prot", "1"], ["--port"], ["--port", "many"], ["--port", "70000"]])
 def test_wrong_options_are_refused(options):
     ended = subprocess.run(
-        [ROOT / "script" / "demo", *options], capture_output=True, text=True, check=False, timeout=START_SECONDS
+        [SCRIPT, *options], env=clean_environment(), capture_output=True, text=True, check=False, timeout=START_SECONDS
     )
     assert ended.returncode == 2
     assert options[0] in ended.stderr
@@ -178,8 +187,8 @@ def test_wrong_options_are_refused(options):
 
 def test_a_variable_that_is_wrong_is_named_and_nothing_is_started(tmp_path):
     ended = subprocess.run(
-        [ROOT / "script" / "demo", "--no-build", "--port", "0", "--data-dir", tmp_path / "data"],
-        env={**os.environ, "BUILDLOGS_FSYNC": "sometimes"},
+        [SCRIPT, "--no-build", "--port", "0", "--data-dir", tmp_path / "data"],
+        env=clean_environment(BUILDLOGS_FSYNC="sometimes"),
         capture_output=True,
         text=True,
         check=False,
