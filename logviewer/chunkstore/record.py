@@ -20,6 +20,7 @@ SYNCED = struct.Struct("<Q")
 RECORD = struct.Struct("<QQQQIIBB6x")
 _BEFORE_CRC = struct.Struct("<QQQQI")
 _CRC = struct.Struct("<I")
+_PACK_BEFORE_CRC, _PACK_CRC, _CRC32 = _BEFORE_CRC.pack, _CRC.pack, zlib.crc32  # bound once: called for every extent
 _AFTER_CRC_OFFSET = _BEFORE_CRC.size + _CRC.size
 FLAGS_OFFSET = 41
 RESERVED_OFFSET = 42
@@ -60,10 +61,9 @@ def pack_record(
     offset: int, line: int, received: int, time_us: int, channel: int, flags: int, extent: bytes | memoryview
 ) -> bytes:
     """Return the 48 bytes of the record for `extent`, its CRC taken over the other 44 and then the extent."""
-    before = _BEFORE_CRC.pack(offset, line, received, time_us, len(extent))
+    before = _PACK_BEFORE_CRC(offset, line, received, time_us, len(extent))
     after = _AFTER_CRC[channel, flags]
-    crc32 = zlib.crc32(extent, zlib.crc32(after, zlib.crc32(before)))
-    return before + _CRC.pack(crc32) + after
+    return before + _PACK_CRC(_CRC32(extent, _CRC32(before + after))) + after
 
 
 def crc_of_fields(packed: bytes) -> int:
