@@ -20,8 +20,7 @@ class StepInline(_StepTable):
     """The steps of a build, to look at."""
 
     model = Step
-    fields = ["number", "name", "state", "results", "started_at", "finished_at"]
-    readonly_fields = fields
+    fields = readonly_fields = ("number", "name", "state", "results", "started_at", "finished_at")
     can_delete = False
     show_change_link = True
     extra = max_num = 0
@@ -31,8 +30,7 @@ class LogFileInline(_LogFileTable):
     """The logs of a step, to look at."""
 
     model = LogFile
-    fields = ["name", "type", "state", "size", "lines", "received", "omitted", "completeness"]
-    readonly_fields = fields
+    fields = readonly_fields = ("name", "type", "state", "size", "lines", "received", "omitted", "completeness")
     can_delete = False
     show_change_link = True
     extra = max_num = 0

@@ -19,6 +19,10 @@ else:
     _TokenModelForm = forms.ModelForm  # takes no type in brackets while it runs
 
 
+Fields = list[str | list[str] | tuple[str, ...] | tuple[()]]
+"""What Django lets `get_fields` return."""
+
+
 class TokenForm(_TokenModelForm):
     """A token's form, its scopes as boxes to tick."""
 
@@ -73,7 +77,9 @@ class TokenAdmin(NounAdmin[Token]):
         """Neither expired nor revoked."""
         return token.is_valid
 
-    def get_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
+    def get_fields(
+        self, request: HttpRequest, obj: Token | None = None
+    ) -> list[str | list[str] | tuple[str, ...] | tuple[()]]:
         """What is asked for when a token is made, and what is known of one that there is."""
         if obj is None:
             return ["name", "project", "scopes", "expires_at"]

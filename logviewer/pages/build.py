@@ -13,7 +13,7 @@ from logviewer.models import Build, BuildState, LogFile, LogState, Step
 from logviewer.pages import visible
 from logviewer.pages.builder import SHORT_REVISION_CHARACTERS, recent_usual_seconds
 from logviewer.pages.choice import choose_log, choose_step
-from logviewer.pages.moments import Age, Elapsed, duration_text
+from logviewer.pages.moments import Age, Elapsed, build_elapsed, duration_text, step_elapsed
 from logviewer.pages.mount import mount_of
 from logviewer.pages.page import page
 from logviewer.pages.status import status_word
@@ -40,11 +40,8 @@ class LogTab:
     is_chosen: bool
 
 
-def _step_rows(steps: list[Step], chosen: Step | None, now: datetime) -> list[StepRow]:
-    return [
-        StepRow(step, status_word(step), Elapsed(step.started_at, step.finished_at, now), step == chosen)
-        for step in steps
-    ]
+def _step_rows(build: Build, steps: list[Step], chosen: Step | None, now: datetime) -> list[StepRow]:
+    return [StepRow(step, status_word(step), step_elapsed(step, build, now), step == chosen) for step in steps]
 
 
 def _log_tabs(step: Step | None, logs: list[LogFile], chosen: LogFile | None) -> list[LogTab]:
@@ -71,19 +68,20 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
     log = choose_log(logs, request.GET.get("log"))
     usual = recent_usual_seconds(found.builder)
     late = sum(1 for each in steps for one in each.logs.all() if one.state == LogState.OPEN)
+    rows = _step_rows(found, steps, step, now)
     context = {
         "project": found.builder.project,
         "builder": found.builder,
         "build": found,
         "status": status_word(found),
-        "elapsed": Elapsed(found.started_at, found.finished_at, now),
+        "elapsed": build_elapsed(found, now),
         "age": Age(found.started_at, now),
         "usual": duration_text(usual) if usual is not None else None,
         "revision": found.revision[:SHORT_REVISION_CHARACTERS],
         "origin": found.origin_url if found.origin_url.startswith(LINKED_SCHEMES) else "",
         "late_logs": late if found.state == BuildState.FINISHED else 0,
-        "rows": _step_rows(steps, step, now),
-        "step": next((row for row in _step_rows(steps, step, now) if row.is_chosen), None),
+        "rows": rows,
+        "step": next((row for row in rows if row.is_chosen), None),
         "tabs": _log_tabs(step, logs, log),
         "mount": mount_of(log) if log else None,
         "older": _neighbour(found, newer=False),

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from logviewer.models import Build, Builder, BuildState, Results
 from logviewer.pages import visible
-from logviewer.pages.moments import Age, Elapsed, duration_text
+from logviewer.pages.moments import Age, Elapsed, build_elapsed, duration_text
 from logviewer.pages.page import page
 from logviewer.pages.status import status_word, usual_seconds
 from logviewer.pages.strip import STRIP_BUILDS
@@ -95,7 +95,7 @@ def _known(word: str, words: list[str]) -> str:
 
 
 def _rows(builds: list[Build], usual: float | None, now: datetime) -> list[BuildRow]:
-    spans = [Elapsed(build.started_at, build.finished_at, now) for build in builds]
+    spans = [build_elapsed(build, now) for build in builds]
     full = usual * BAR_SCALE if usual else max((span.seconds for span in spans), default=0.0)
     return [
         BuildRow(build, status_word(build), span, Age(build.started_at, now), full or 1.0)

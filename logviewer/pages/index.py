@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from logviewer.models import Build, Builder, BuildState, Project
 from logviewer.pages import visible
-from logviewer.pages.moments import Age, Elapsed
+from logviewer.pages.moments import Age, Elapsed, build_elapsed
 from logviewer.pages.page import page
 from logviewer.pages.status import is_bad, status_word
 
@@ -89,7 +89,7 @@ def index(request: HttpRequest) -> HttpResponse:
         .select_related("builder__project")
         .order_by("-id")[: MAX_RUNNING_SHOWN + 1]
     )
-    rows = [RunningBuild(build, Elapsed(build.started_at, None, now)) for build in running]
+    rows = [RunningBuild(build, build_elapsed(build, now)) for build in running]
     context = {
         "cards": _cards(projects, now),
         "running": rows[:MAX_RUNNING_SHOWN],

@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from logviewer.pages import visible
-from logviewer.pages.moments import Age, Elapsed
+from logviewer.pages.moments import Age, log_elapsed
 from logviewer.pages.mount import mount_of
 from logviewer.pages.page import page
 from logviewer.pages.status import status_word
@@ -25,7 +25,7 @@ def log(request: HttpRequest, project: str, builder: str, number: int, step: str
         "build": build,
         "step": found.step,
         "status": status_word(found.step),
-        "elapsed": Elapsed(found.started_at, found.finished_at, now),
+        "elapsed": log_elapsed(found, now),
         "age": Age(found.started_at, now),
         "mount": mount_of(found),
     }

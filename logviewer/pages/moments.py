@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from logviewer.models import Build, BuildState, LogFile, LogState, Step, StepState
+
 SECONDS_A_MINUTE = 60
 SECONDS_AN_HOUR = 3600
 SECONDS_A_DAY = 86_400
@@ -73,3 +75,21 @@ class Age:
     def text(self) -> str:
         """As `age_text`."""
         return age_text(self.then, self.now)
+
+
+def build_elapsed(build: Build, now: datetime) -> Elapsed:
+    """How long the build has taken; an abandoned one is counted up to its last sign of life."""
+    last = build.heartbeat_at if build.state == BuildState.ABANDONED else None
+    return Elapsed(build.started_at, build.finished_at or last, now)
+
+
+def step_elapsed(step: Step, build: Build, now: datetime) -> Elapsed:
+    """How long a step of the build has taken; as for the build."""
+    last = build.heartbeat_at if step.state == StepState.ABANDONED else None
+    return Elapsed(step.started_at, step.finished_at or last, now)
+
+
+def log_elapsed(log: LogFile, now: datetime) -> Elapsed:
+    """How long the log has been written; an abandoned one up to its last byte."""
+    last = log.written_at if log.state == LogState.ABANDONED else None
+    return Elapsed(log.started_at, log.finished_at or last, now)

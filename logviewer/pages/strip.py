@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from logviewer.models import Build
-from logviewer.pages.moments import Elapsed
+from logviewer.pages.moments import build_elapsed
 from logviewer.pages.status import status_word
 
 STRIP_BUILDS = 30
@@ -67,7 +67,7 @@ class Strip:
 def strip_of(builds: Sequence[Build], now: datetime) -> Strip:
     """Draw up to 30 builds, given oldest first; a bar is as long as its build's share of the longest one."""
     shown = builds[-STRIP_BUILDS:]
-    lengths = [Elapsed(build.started_at, build.finished_at, now).seconds for build in shown]
+    lengths = [build_elapsed(build, now).seconds for build in shown]
     longest = max(lengths, default=0.0) or 1.0
     first = STRIP_BUILDS - len(shown)
     bars = []
@@ -75,7 +75,7 @@ def strip_of(builds: Sequence[Build], now: datetime) -> Strip:
     for place, (build, seconds) in enumerate(zip(shown, lengths, strict=True), start=first):
         status = status_word(build)
         tally[status] = tally.get(status, 0) + 1
-        text = Elapsed(build.started_at, build.finished_at, now).text
+        text = build_elapsed(build, now).text
         bars.append(
             Bar(
                 url=build.get_absolute_url(),

@@ -7,7 +7,9 @@ import { faviconName, openLogs, statusWord } from "./build-state.js";
  * turning of an icon survive an event.
  */
 
+/** Of what was abandoned nobody here knows how long it took: its page, loaded again, does. */
 function makeElapsed(noun) {
+  if (noun.state === "abandoned" && noun.finished_at === null) return "";
   const element = make("time", { "data-started": noun.started_at, "data-finished": noun.finished_at });
   showElapsed(element);
   return element;
@@ -36,7 +38,7 @@ export class BuildView {
     this.#once("title", build.title, () => {
       document.getElementById("build-title").textContent = build.title || this.#head.dataset.builder;
     });
-    this.#once("elapsed", drawing(build.started_at, build.finished_at), () => {
+    this.#once("elapsed", drawing(word, build.started_at, build.finished_at), () => {
       document.getElementById("build-elapsed").replaceChildren(makeElapsed(build));
     });
     const late = build.state === "finished" ? openLogs(build) : 0;
@@ -100,7 +102,7 @@ export class BuildView {
 
   #widen(log) {
     const about = { class: "button bare push", href: log.url, title: "This log on a page of its own" };
-    return make("a", about, makeIcon(this.sprite, "widen"), "Full width");
+    return make("a", about, makeIcon(this.sprite, "widen"), make("span", {}, "Full width"));
   }
 
   /** Says how the page hears of its build: `live`, `away`, or `ended` (nothing more can come, or nothing may). */

@@ -1,0 +1,145 @@
+"""The admin shows everything, makes projects and tokens, and keeps its hands off the rest."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from logviewer.models import Build, Builder, LogFile, Project, Step, Token
+from logviewer.models.token import digest
+from tests.factories import make_build, make_builder, make_log, make_project, make_step, make_token
+
+pytestmark = pytest.mark.django_db
+
+NOUNS = ("project", "builder", "build", "step", "logfile", "token")
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def list_of(noun: str) -> str:
+    return f"/admin/logviewer/{noun}/"
+
+
+def grow(number: int) -> None:
+    project = make_project(f"project{number}")
+    build = make_build(builder=make_builder(project=project))
+    make_log(step=make_step(build=build))
+    make_token(project=project)
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_every_list_can_be_looked_at_and_searched(admin: Client, noun: str) -> None:
+    grow(1)
+    assert admin.get(list_of(noun)).status_code == 200
+    assert admin.get(list_of(noun), {"q": "project1"}).status_code == 200
+
+
+@pytest.mark.parametrize("noun", NOUNS)
+def test_a_list_asks_as_often_for_many_as_for_few(admin: Client, noun: str) -> None:
+    counts = []
+    for number in (2, 7):
+        for each in range(number):
+            grow(number * 10 + each)
+        with CaptureQueriesContext(connection) as queries:
+            admin.get(list_of(noun))
+        # Filters by project and date hierarchies do not depend on the number of rows, forms in the list do not ask.
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("model", [Project, Builder, Build, Step, LogFile])
+def test_a_noun_shows_the_way_to_its_page(
+    admin: Client, model: type[Project] | type[Builder] | type[Build] | type[Step] | type[LogFile]
+) -> None:
+    grow(1)
+    noun = model.objects.get()
+    page = admin.get(f"{list_of(model._meta.model_name or '')}{noun.pk}/change/").content.decode()
+    assert f'href="{noun.get_absolute_url()}"' in page
+
+
+@pytest.mark.parametrize("model", [Builder, Build, Step, LogFile])
+def test_what_intake_makes_is_not_made_changed_or_deleted_here(
+    admin: Client, model: type[Builder] | type[Build] | type[Step] | type[LogFile]
+) -> None:
+    grow(1)
+    noun = model.objects.get()
+    place = list_of(model._meta.model_name or "")
+    assert admin.get(f"{place}add/").status_code == 403
+    assert admin.post(f"{place}{noun.pk}/change/", {"state": "finished"}).status_code == 403
+    assert admin.post(f"{place}{noun.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert model.objects.filter(pk=noun.pk).exists()
+
+
+def test_a_new_token_is_shown_once_and_works(admin: Client) -> None:
+    project = make_project()
+    form = {"name": "agent", "project": project.pk, "scopes": ["write"], "expires_at_0": "", "expires_at_1": ""}
+    page = admin.post(f"{list_of('token')}add/", form, follow=True).content.decode()
+    found = re.search(r"bl_[\w-]{20,}", page)
+    assert found is not None
+    token = Token.objects.get()
+    assert token.digest == digest(found[0])
+    assert (token.name, token.project, token.scopes) == ("agent", project, ["write"])
+    for address in (list_of("token"), f"{list_of('token')}{token.pk}/change/"):
+        later = admin.get(address).content.decode()
+        assert found[0] not in later
+        assert token.digest not in later
+
+
+def test_a_token_without_scopes_is_refused(admin: Client) -> None:
+    page = admin.post(f"{list_of('token')}add/", {"name": "agent"}).content.decode()
+    assert "This field is required" in page
+    assert not Token.objects.exists()
+
+
+def test_a_tokens_rights_do_not_change_but_its_name_does(admin: Client) -> None:
+    make_token(project=make_project(), scopes=["read"])
+    token = Token.objects.get()
+    form = {"name": "renamed", "scopes": ["admin"], "project": "", "expires_at_0": "", "expires_at_1": ""}
+    assert admin.post(f"{list_of('token')}{token.pk}/change/", form).status_code == 302
+    changed = Token.objects.get()
+    assert changed.name == "renamed"
+    assert (changed.scopes, changed.project, changed.digest) == (["read"], token.project, token.digest)
+
+
+def test_tokens_are_revoked_and_told_apart(admin: Client) -> None:
+    make_token()
+    make_token()
+    first, second = Token.objects.order_by("id")
+    admin.post(list_of("token"), {"action": "revoke", "_selected_action": [first.pk]})
+    first.refresh_from_db()
+    second.refresh_from_db()
+    assert first.revoked_at is not None
+    assert second.is_valid
+    Token.objects.filter(pk=second.pk).update(expires_at=timezone.now())
+    revoked = admin.get(list_of("token"), {"valid": "revoked"}).content.decode()
+    expired = admin.get(list_of("token"), {"valid": "expired"}).content.decode()
+    assert (first.name in revoked, second.name in revoked) == (True, False)
+    assert (first.name in expired, second.name in expired) == (False, True)
+    assert "0 tokens" in admin.get(list_of("token"), {"valid": "yes"}).content.decode()
+
+
+def test_a_project_is_made_public_in_the_list_and_keeps_its_slug(admin: Client) -> None:
+    project = make_project(public=False)
+    form = {"form-TOTAL_FORMS": 1, "form-INITIAL_FORMS": 1, "form-0-id": project.pk, "form-0-visibility": "public"}
+    assert admin.post(list_of("project"), {**form, "_save": "Save"}).status_code == 302
+    admin.post(f"{list_of('project')}{project.pk}/change/", {"name": "Demo", "slug": "other", "visibility": "public"})
+    project.refresh_from_db()
+    assert (project.slug, project.name, project.visibility) == ("demo", "Demo", "public")
+
+
+def test_a_project_with_builders_is_not_deleted_here(admin: Client) -> None:
+    project = make_builder().project
+    assert admin.post(f"{list_of('project')}{project.pk}/delete/", {"post": "yes"}).status_code == 403
+    empty = make_project("empty")
+    assert admin.post(f"{list_of('project')}{empty.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert list(Project.objects.all()) == [project]
