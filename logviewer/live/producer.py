@@ -105,7 +105,9 @@ class LogFileProducer:
             self._close_own_reader()
             await self._tell_growth(watch)
             return False
-        frame = await self._read(watch, min(self._consumer.room(), MAX_FRAME_BYTES))
+        # Never beyond the end as the watch knows it: an offset beyond it would read as a log that shrank.
+        stored = watch.end.size - self.offset
+        frame = await self._read(watch, min(self._consumer.room(), MAX_FRAME_BYTES, stored))
         if frame is None:  # the text is shorter than its index says: the next look, or the repair, will tell
             return False
         self.offset = frame.end

@@ -66,11 +66,13 @@ class LogWatch:
         return offset >= max(self._watched_from, self.end.size - WARM_BYTES)
 
     def frame(self, offset: int, max_bytes: int) -> Frame | None:
-        """The frame at `offset`, read once for all viewers who ask for the same."""
+        """The frame of at most `max_bytes` at `offset`, read once for all viewers who ask for the same.
+
+        Ask for no more than lies before `end`: then what is shared stays true, for text is only appended.
+        """
         wanted = (offset, max_bytes)
         frame = self._frames.get(wanted)
-        # A frame that was cut short by the end as it then was is read again: there is more now.
-        if frame is not None and (len(frame.data) == max_bytes or frame.end == self.end.size):
+        if frame is not None:
             return frame
         frame = self.reader.frame(offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS)
         if frame is not None:

@@ -1,0 +1,35 @@
+"""One server for all tests that only need some server; tests that kill it start their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.client import Writer
+from tests.acceptance.server import Server, running_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Daphne with the embedded defaults: SQLite, in-memory layer, files."""
+    with running_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def token(server: Server) -> str:
+    return server.token()
+
+
+@pytest.fixture
+def writer(server: Server, token: str) -> Writer:
+    return Writer(server.url, token)
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path) -> Path:
+    directory = tmp_path / "data"
+    directory.mkdir()
+    return directory
