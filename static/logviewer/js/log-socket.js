@@ -14,7 +14,7 @@ const CLIENT_SAW_NONSENSE = 4002;
 
 const isFinal = (code) => code === NORMAL_CLOSE || (code >= 4400 && code < 4500);
 
-/** The wait before attempt `attempt`, from 0: doubling, of that from half to all by `random`, to spread many viewers. */
+/** The wait before attempt `attempt`, from 0: doubling, and of that half to all by `random`, so that viewers spread. */
 export function reconnectDelayMs(attempt, random) {
   const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
   return ceiling * (0.5 + 0.5 * random());
