@@ -14,10 +14,12 @@ from django.urls import re_path  # noqa: E402
 from logviewer.doors.guard import guard  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
 
+# Channels' router takes ASGI applications where Django's stubs expect views.
+whatever_else = re_path(r"", django_application)  # type: ignore[arg-type]
 application = guard(
     ProtocolTypeRouter(
         {
-            "http": URLRouter([*http_doors, re_path(r"", django_application)]),
+            "http": URLRouter([*http_doors, whatever_else]),
             "websocket": websockets,
         }
     )
