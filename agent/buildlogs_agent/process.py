@@ -55,20 +55,27 @@ def start(
         CommandNotStarted: with the exit code that says so.
     """
     pipe = subprocess.PIPE if piped else None
+    path = shutil.which(argv[0], path=environment.get("PATH", os.defpath))
 
-    def popen(arguments: list[str]) -> subprocess.Popen[bytes]:
+    def popen(arguments: list[str], executable: Optional[str]) -> subprocess.Popen[bytes]:
         return subprocess.Popen(  # the command is what the user asked for
-            arguments, bufsize=0, stdout=pipe, stderr=pipe, env=dict(environment), preexec_fn=gate.open_in_child
+            arguments,
+            bufsize=0,
+            executable=executable,
+            stdout=pipe,
+            stderr=pipe,
+            env=dict(environment),
+            preexec_fn=gate.open_in_child,
         )
 
     try:
         try:
-            return popen(list(argv))
+            return popen(list(argv), path)
         except OSError as error:
             if error.errno != errno.ENOEXEC:
                 raise
             # A script without `#!`: what execvp(3) and every shell do
-            return popen(["/bin/sh", shutil.which(argv[0]) or argv[0], *argv[1:]])
+            return popen(["/bin/sh", path or argv[0], *argv[1:]], None)
     except FileNotFoundError:
         raise CommandNotStarted(127, f"{argv[0]}: command not found") from None
     except (OSError, ValueError) as error:
