@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import NoReturn
 
 import pytest
+from asgiref.sync import sync_to_async
 from django.conf import settings
+from django.db import connections
 from django.test import AsyncClient, override_settings
 
 from logviewer.api import builds
@@ -32,6 +34,7 @@ MALFORMED: dict[str, bytes] = {
 }
 
 
+@pytest.mark.bad_input("malformed JSON")
 @pytest.mark.parametrize("kind", MALFORMED)
 def test_a_body_that_is_not_a_json_object_is_refused_and_nothing_is_stored(api: ApiClient, kind: str) -> None:
     answer = api.with_token(make_token()).post("/builds", raw=MALFORMED[kind])
@@ -40,6 +43,7 @@ def test_a_body_that_is_not_a_json_object_is_refused_and_nothing_is_stored(api: 
     assert not any(stored().values())
 
 
+@pytest.mark.bad_input("malformed JSON")
 @pytest.mark.parametrize("kind", ["cut off", "a list", "null", "NaN"])
 def test_that_holds_for_every_call_that_takes_a_body(api: ApiClient, kind: str) -> None:
     log = make_log()
@@ -60,6 +64,7 @@ def test_that_holds_for_every_call_that_takes_a_body(api: ApiClient, kind: str) 
     assert stored() == before
 
 
+@pytest.mark.bad_input("a JSON body over Django's limit")
 def test_a_body_beyond_djangos_limit_is_too_large(api: ApiClient) -> None:
     body = b'{"title": "' + b"x" * settings.DATA_UPLOAD_MAX_MEMORY_SIZE + b'"}'
     assert api.with_token(make_token()).post("/builds", raw=body).problem() == (413, "too-large")
@@ -79,6 +84,7 @@ def test_that_holds_while_debugging_too(api: ApiClient) -> None:
     assert api.get("/nothing").problem() == (404, "not-found")
 
 
+@pytest.mark.bad_input("a method that an address does not take")
 @pytest.mark.parametrize(
     ("method", "path", "allowed"),
     [
@@ -107,6 +113,7 @@ def test_head_is_get_without_the_body(api: ApiClient) -> None:
     assert (missing.status_code, missing.content) == (404, b"")
 
 
+@pytest.mark.bad_input("a host that is not allowed")
 def test_a_host_that_is_not_ours_is_a_problem_as_well(api: ApiClient) -> None:
     assert api.send("GET", "/projects", HTTP_HOST="evil.example").problem() == (400, "invalid")
 
@@ -151,3 +158,4 @@ async def test_all_of_it_holds_under_asgi() -> None:
     listed = await client.get("/api/v1/projects")
     assert [answer.status_code for answer in (missing, refused, listed)] == [404, 401, 200]
     assert missing["Content-Type"] == refused["Content-Type"] == "application/problem+json"
+    await sync_to_async(connections.close_all)()  # those of the thread that the views ran in

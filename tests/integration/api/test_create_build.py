@@ -70,6 +70,7 @@ def test_a_number_that_is_asked_for_moves_the_next_one_beyond_it(writer: ApiClie
     assert writer.post("/builds", LEAST).json["number"] == 41
 
 
+@pytest.mark.bad_input("a number that is taken")
 def test_a_number_that_is_taken_is_a_conflict(writer: ApiClient) -> None:
     make_build(number=5)
     before = stored()
@@ -151,6 +152,8 @@ BAD_VALUES: list[tuple[str, Any]] = [
 ]
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(("field", "value"), BAD_VALUES, ids=[f"{f}={str(v)[:20]!r}" for f, v in BAD_VALUES])
 def test_a_wrong_value_is_refused_by_name_and_nothing_is_stored(writer: ApiClient, field: str, value: Any) -> None:
     answer = writer.post("/builds", {**LEAST, field: value})
@@ -165,6 +168,7 @@ def test_all_fields_at_fault_are_named_at_once(writer: ApiClient) -> None:
     assert answer.errors == ["builder", "number", "project", "zzz"]
 
 
+@pytest.mark.bad_input("properties nested without end")
 def test_properties_nested_beyond_all_measure_are_refused(writer: ApiClient) -> None:
     deep: Any = {}
     for _ in range(100):
@@ -184,6 +188,7 @@ def test_a_token_of_the_project_creates_builders_and_builds_in_it(api: ApiClient
     assert api.with_token(token).post("/builds", LEAST).status == 201
 
 
+@pytest.mark.bad_input("a token for another project")
 @pytest.mark.parametrize("exists", [True, False])
 def test_a_token_of_another_project_is_forbidden_whether_there_is_such_a_project_or_not(
     api: ApiClient, exists: bool
@@ -196,6 +201,7 @@ def test_a_token_of_another_project_is_forbidden_whether_there_is_such_a_project
     assert stored() == before
 
 
+@pytest.mark.bad_input("a token without the scope")
 def test_a_token_without_the_scope_write_is_forbidden(api: ApiClient) -> None:
     assert api.with_token(make_token(scopes=["read"])).post("/builds", LEAST).problem() == (403, "forbidden")
     assert not any(stored().values())

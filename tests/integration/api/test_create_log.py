@@ -103,6 +103,8 @@ def test_where_there_is_no_room_for_the_file_there_is_no_log(
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -127,5 +129,6 @@ def test_a_wrong_value_is_refused_and_nothing_is_stored(writer: ApiClient, body:
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 def test_an_unknown_step_is_not_found(writer: ApiClient) -> None:
     assert writer.post("/steps/999/logs", {"name": "x"}).problem() == (404, "not-found")

@@ -87,6 +87,8 @@ def test_a_build_that_was_given_up_comes_back_by_a_new_step(writer: ApiClient) -
     assert writer.get(f"/builds/{build.pk}").json["state"] == "running"
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -119,5 +121,6 @@ def test_a_wrong_value_is_refused_and_nothing_is_stored(writer: ApiClient, body:
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 def test_an_unknown_build_is_not_found(writer: ApiClient) -> None:
     assert writer.post("/builds/999/steps", {"name": "x"}).problem() == (404, "not-found")

@@ -65,6 +65,8 @@ def test_a_build_that_was_given_up_can_be_finished(writer: ApiClient) -> None:
     assert writer.post(f"/builds/{build.pk}/finish", {"results": "success"}).json["state"] == "finished"
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -86,5 +88,6 @@ def test_a_wrong_body_is_refused_and_nothing_is_stored(writer: ApiClient, body: 
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 def test_an_unknown_build_is_not_found(writer: ApiClient) -> None:
     assert writer.post("/builds/999/finish", {"results": "success"}).problem() == (404, "not-found")

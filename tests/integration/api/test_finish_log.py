@@ -56,6 +56,7 @@ def test_a_hash_may_be_written_in_capitals(writer: ApiClient, log: LogFile) -> N
     assert answer.json["completeness"] == "verified"
 
 
+@pytest.mark.bad_input("a count or hash that differs")
 @pytest.mark.parametrize(
     "said", [{"received": 8, "sha256": SHA256}, {"received": 7, "sha256": OTHER_SHA256}, {"received": 0}], ids=str
 )
@@ -92,6 +93,8 @@ def test_a_finished_log_is_still_a_mismatch_where_the_values_differ(writer: ApiC
     assert writer.post(f"/logs/{log.pk}/finish", {"received": 9}).problem() == (409, "mismatch")
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -119,6 +122,7 @@ def test_a_wrong_value_is_refused_and_the_log_stays_open(
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 @pytest.mark.parametrize("log_id", [999, 2**63, 10**30])
 def test_an_unknown_log_is_not_found(writer: ApiClient, log_id: int) -> None:
     assert writer.post(f"/logs/{log_id}/finish", {}).problem() == (404, "not-found")

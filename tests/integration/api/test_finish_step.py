@@ -50,6 +50,8 @@ def test_what_a_steps_own_writer_says_takes_the_place_of_what_the_builds_end_sai
     assert writer.post(f"/steps/{step.pk}/finish", {"results": "failure"}).problem() == (409, "conflict")
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(
     ("body", "field"),
     [({}, "results"), ({"results": "ok"}, "results"), ({"results": 1}, "results"), ({"results": "retry", "x": 1}, "x")],
@@ -63,6 +65,7 @@ def test_a_wrong_body_is_refused_and_nothing_is_stored(writer: ApiClient, body: 
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 @pytest.mark.parametrize("step_id", [999, 2**63, 10**30])
 def test_an_unknown_step_is_not_found(writer: ApiClient, step_id: int) -> None:
     assert writer.post(f"/steps/{step_id}/finish", {"results": "success"}).problem() == (404, "not-found")

@@ -45,5 +45,6 @@ def test_a_body_that_says_something_is_refused(writer: ApiClient) -> None:
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 def test_an_unknown_build_is_not_found(writer: ApiClient) -> None:
     assert writer.post("/builds/999/heartbeat").problem() == (404, "not-found")

@@ -39,6 +39,8 @@ def test_a_build_that_was_given_up_comes_back_by_writing(writer: ApiClient) -> N
     assert writer.patch(f"/builds/{build.pk}", {"title": "x"}).json["state"] == "running"
 
 
+@pytest.mark.bad_input("an unknown field")
+@pytest.mark.bad_input("a wrong type")
 @pytest.mark.parametrize(
     "body",
     [{"project": "x"}, {"number": 2}, {"external_id": "x"}, {"results": "success"}, {"title": 1}, {"branch": None}],
@@ -54,6 +56,7 @@ def test_what_cannot_be_changed_or_is_wrong_is_refused_and_nothing_is_stored(
     assert stored() == before
 
 
+@pytest.mark.bad_input("an unknown id")
 @pytest.mark.parametrize("build_id", [999, 2**63 - 1, 2**63, 10**30])
 def test_an_unknown_build_is_not_found(writer: ApiClient, build_id: int) -> None:
     assert writer.patch(f"/builds/{build_id}", {"title": "x"}).problem() == (404, "not-found")

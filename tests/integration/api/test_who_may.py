@@ -52,6 +52,8 @@ PLACES: list[tuple[str, str, bytes]] = [
 ]
 
 
+@pytest.mark.bad_input("a wrong token")
+@pytest.mark.bad_input("an expired token")
 @pytest.mark.parametrize("kind", WRONG_TOKENS)
 @pytest.mark.parametrize(("method", "path", "body"), PLACES, ids=lambda value: str(value)[:30])
 def test_a_wrong_token_is_refused_before_anything_else_is_looked_at(
@@ -105,6 +107,7 @@ RIGHTS: dict[tuple[str, str], tuple[int, int]] = {
 }
 
 
+@pytest.mark.bad_input("a token for another project")
 @pytest.mark.parametrize(("visibility", "who"), RIGHTS)
 def test_each_kind_of_token_may_what_it_may_and_no_more(api: ApiClient, visibility: str, who: str) -> None:
     project = make_project("demo", public=visibility == "public")
