@@ -4,6 +4,7 @@ from django.urls import path
 
 from logviewer.pages.build import build
 from logviewer.pages.builder import builder
+from logviewer.pages.favicon import favicon
 from logviewer.pages.index import index
 from logviewer.pages.log import log
 from logviewer.pages.project import project
@@ -12,6 +13,7 @@ app_name = "logviewer"
 
 urlpatterns = [
     path("", index, name="index"),
+    path("favicon.ico", favicon, name="favicon"),
     path("p/<str:project>/", project, name="project"),
     path("p/<str:project>/<str:builder>/", builder, name="builder"),
     path("p/<str:project>/<str:builder>/<int:number>/", build, name="build"),

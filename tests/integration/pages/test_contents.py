@@ -188,3 +188,9 @@ def test_hostile_names_are_text_on_every_page(client: Client) -> None:
         assert "<img src=x" not in page
         assert "javascript:" not in page
         assert page.count("</noscript>") == page.count("<noscript>")
+
+
+def test_the_icon_is_where_browsers_look_for_it(client: Client) -> None:
+    answer = client.get("/favicon.ico")
+    assert answer.status_code == 302
+    assert answer.headers["Location"].endswith("/logviewer/favicon.svg")
