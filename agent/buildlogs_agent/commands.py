@@ -171,6 +171,7 @@ class PlainCommand:
             self._exit_code = error.exit_code
         else:
             gate.pass_on_to(self._process, end_the_wait)
+            PassThrough(1).close()  # the command has it now
 
     def follow(self) -> Ending:
         """Wait for its end."""

@@ -104,11 +104,11 @@ class Ledger:
 
     def next_step_number(self, reference: str) -> int:
         """A number that no other step of this build on this machine has got; from 1."""
-        with self._build_path(reference, "steps").open("a+") as counter:
+        path = self._build_path(reference, "steps")
+        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as counter:
             fcntl.flock(counter, fcntl.LOCK_EX)
-            counter.seek(0)
             number = int(counter.read() or 0) + 1
-            counter.truncate(0)
+            counter.seek(0)
             counter.write(str(number))
         return number
 

@@ -88,13 +88,18 @@ class Patience:
         return min(REQUEST_TIMEOUT_SECONDS, max(MIN_REQUEST_TIMEOUT_SECONDS, self._remaining()))
 
     def _pause(self, delay: float, retry_after: Optional[float]) -> float:
-        """Wait; answers the next delay. Starts over when the command ends meanwhile: now somebody is waiting."""
+        """Wait; answers the next delay. Starts over when the command ends meanwhile: now somebody is waiting.
+
+        A pause that the server asked for is kept all the same.
+        """
         with self._changed:
             ended = self._ended
             wanted = retry_after if retry_after is not None else random.uniform(delay / 2, delay)  # noqa: S311 - jitter
             if ended:
                 wanted = min(wanted, max(0.0, self._remaining()))
-            if self._changed.wait_for(lambda: self._abandoned or self._ended != ended, wanted):
+            if self._changed.wait_for(
+                lambda: self._abandoned or (self._ended != ended and retry_after is None), wanted
+            ):
                 return FIRST_DELAY_SECONDS
         return min(delay * 2, MAX_DELAY_SECONDS)
 

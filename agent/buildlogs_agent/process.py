@@ -106,6 +106,14 @@ class PassThrough:
             except OSError:
                 self._descriptor = None
 
+    def close(self) -> None:
+        """Let whoever reads it see the end now, although the agent may wait for the server for a while."""
+        if self._descriptor is not None:
+            null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            os.dup2(null, self._descriptor)
+            os.close(null)
+            self._descriptor = None
+
 
 class OutputReader:
     """Reads both pipes of a process until they end, or until it has ended and what it left behind is quiet."""
@@ -136,6 +144,7 @@ class OutputReader:
             while self._open_pipes() and not self._overdue():
                 self._step(wake_reader)
             self._recorder.flush()
+            self._outputs[STDOUT].close()
             return not self._open_pipes()
         finally:
             self._selector.close()

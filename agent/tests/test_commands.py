@@ -233,7 +233,7 @@ def test_the_token_is_sent_and_seen_nowhere_else(agent: Agent) -> None:
         assert server.builds[0]["results"] == "success"
         assert b"bl_secret-token" not in logged.stdout + logged.stderr + bytes(server.logs[0].payload)
         assert b"found" not in logged.stdout
-    wrong = agent.run_one("true", env={**env, "BUILDLOGS_TOKEN": "bl_wrong"})
+        wrong = agent.run_one("true", env={**env, "BUILDLOGS_TOKEN": "bl_wrong"})
     assert b"bl_wrong" not in wrong.stderr
 
 
