@@ -89,24 +89,6 @@ DOORS: dict[str, Any] = {
                 }
             },
         },
-        "get": {
-            "operationId": "read_chunks",
-            "tags": ["logs"],
-            "summary": "One page of the chunk stream",
-            "parameters": [
-                LOG_ID,
-                _query("offset", "where to begin, in bytes of text", "integer"),
-                _query("limit", "bytes of text at most", "integer"),
-                _query("times", "0 leaves the times out", "integer"),
-            ],
-            "responses": {
-                "200": {
-                    "description": "A chunk stream; Next-Offset says where the next page begins",
-                    "headers": {"Next-Offset": {"schema": {"type": "integer"}}},
-                    "content": _bytes(CHUNKS_TYPE),
-                }
-            },
-        },
     },
     "/api/v1/logs/{log_id}/raw": {
         "get": {

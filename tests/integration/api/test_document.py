@@ -5,8 +5,12 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import httpx
+import pytest
 from django.test import Client
 from django.urls import get_resolver
+
+from buildlogs.asgi import application
 
 CONTRACT = {
     "/api/v1/projects": {"get"},
@@ -21,7 +25,7 @@ CONTRACT = {
     "/api/v1/steps/{step_id}/logs": {"post"},
     "/api/v1/logs/{log_id}": {"get"},
     "/api/v1/logs/{log_id}/finish": {"post"},
-    "/api/v1/logs/{log_id}/chunks": {"get", "post"},
+    "/api/v1/logs/{log_id}/chunks": {"post"},
     "/api/v1/logs/{log_id}/raw": {"get"},
 }
 
@@ -36,6 +40,16 @@ def test_the_document_is_openapi_3_1_and_names_every_call(client: Client) -> Non
     found = document(client)
     assert found["openapi"].startswith("3.1.")
     assert {path: set(operations) for path, operations in found["paths"].items()} == CONTRACT
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/api/v1/logs/{log_id}/chunks", "/api/v1/logs/{log_id}/raw"])
+async def test_what_the_document_says_of_a_byte_door_is_what_the_door_takes(path: str) -> None:
+    transport = httpx.ASGITransport(app=application)
+    async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
+        answer = await client.request("BREW", path.format(log_id=1))
+    assert answer.status_code == 405
+    assert set(answer.headers["Allow"].lower().split(", ")) - {"head"} == CONTRACT[path]
 
 
 def test_every_reference_in_the_document_leads_somewhere(client: Client) -> None:
