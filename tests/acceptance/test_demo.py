@@ -14,19 +14,12 @@ from threading import Timer
 
 import pytest
 
+from tests.environment import clean_environment
+
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPT = ROOT / "script" / "demo"
 START_SECONDS = 60
 END_SECONDS = 30
-
-
-def clean_environment(**variables: str) -> dict[str, str]:
-    """What a person's shell has: nothing of the server's own, which the tests' settings may have set."""
-    own = {"DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE"}
-    inherited = {
-        name: value for name, value in os.environ.items() if name not in own and not name.startswith("BUILDLOGS_")
-    }
-    return {**inherited, **variables}
 
 
 class Demo:

@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 
 from buildlogs.env import Environment
+from tests.environment import clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 LONG_KEY = "k" * 50
@@ -234,11 +235,10 @@ WRONG_VALUES = {
 
 
 def check(tmp_path: Path, wrong: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    variables = {name: value for name, value in os.environ.items() if name not in WRONG_VALUES}
     return subprocess.run(
         [sys.executable, "manage.py", "check"],
         cwd=ROOT,
-        env={**variables, "BUILDLOGS_DATA_DIR": str(tmp_path / "data"), **wrong},
+        env=clean_environment(BUILDLOGS_DATA_DIR=str(tmp_path / "data"), **wrong),
         capture_output=True,
         text=True,
         check=False,
@@ -246,6 +246,7 @@ def check(tmp_path: Path, wrong: dict[str, str]) -> subprocess.CompletedProcess[
     )
 
 
+@pytest.mark.bad_input("an environment variable that cannot be used")
 def test_a_command_with_wrong_variables_ends_with_2_and_a_line_for_each(tmp_path):
     ended = check(tmp_path, WRONG_VALUES)
     assert ended.returncode == 2
