@@ -156,6 +156,7 @@ async def test_without_a_window_the_server_closes_by_itself(
     assert len(viewer.data) == 3_000_000
 
 
+@pytest.mark.bad_input("a start beyond the end")
 async def test_a_start_beyond_the_end_means_reload(
     server: Server, writer: Writer, token: str, log: dict[str, Any]
 ) -> None:
@@ -165,6 +166,7 @@ async def test_a_start_beyond_the_end_means_reload(
     assert [message["type"] for message in viewer.messages] == ["reload"]
 
 
+@pytest.mark.bad_input("a socket's query that makes no sense")
 @pytest.mark.parametrize(
     "query",
     ["from=-1", "from=x", "from=tail:", "from=tail:-3", "from=head:3", "from=99999999999999999999", "from=1&from=2",
@@ -174,6 +176,7 @@ async def test_a_query_that_makes_no_sense_is_4400(server: Server, token: str, l
     await refused(server, f"/ws/logs/{log['id']}/?{query}", 4400, token)
 
 
+@pytest.mark.bad_input("a message that makes no sense")
 @pytest.mark.parametrize(
     "message",
     ["hello", "[]", "{}", '{"type":"shout"}', '{"type":"ack"}', '{"type":"ack","offset":"1"}',
@@ -209,25 +212,30 @@ async def refused(
         assert raised.value.rcvd.code == status
 
 
+@pytest.mark.bad_input("a wrong token")
 async def test_a_wrong_token_is_4401(server: Server, log: dict[str, Any]) -> None:
     await refused(server, f"/ws/logs/{log['id']}/", 4401, "bl_wrong")
 
 
+@pytest.mark.bad_input("a token for another project")
 async def test_a_private_log_is_4404_to_others(server: Server, log: dict[str, Any]) -> None:
     await refused(server, f"/ws/logs/{log['id']}/", 4404)
     await refused(server, f"/ws/logs/{log['id']}/", 4404, server.token("--project", "another"))
 
 
+@pytest.mark.bad_input("a token without the scope")
 async def test_a_token_without_read_is_4403(server: Server, log: dict[str, Any]) -> None:
     await refused(server, f"/ws/logs/{log['id']}/", 4403, server.token("--scopes", "write"))
 
 
+@pytest.mark.bad_input("an unknown id")
 async def test_unknown_logs_and_addresses_are_4404(server: Server, token: str) -> None:
     await refused(server, "/ws/logs/999999/", 4404, token)
     await refused(server, "/ws/logs/9999999999999999999/", 4404, token)
     await refused(server, "/ws/nothing/", 4404, token)
 
 
+@pytest.mark.bad_input("an origin that is not allowed")
 async def test_an_origin_that_is_not_allowed_is_403_before_the_upgrade(server: Server, log: dict[str, Any]) -> None:
     for headers in ({"Origin": "https://evil.example"}, {"Cookie": "sessionid=abc"}):
         with pytest.raises(InvalidStatus) as raised:
@@ -245,6 +253,7 @@ async def test_a_bearer_client_is_not_asked_for_its_origin(server: Server, token
     await viewer.stop()
 
 
+@pytest.mark.bad_input("a subprotocol that is not spoken")
 async def test_another_subprotocol_is_4400(server: Server, token: str, log: dict[str, Any]) -> None:
     async with connect(
         f"{server.websocket_url}/ws/logs/{log['id']}/",

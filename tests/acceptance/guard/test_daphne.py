@@ -133,6 +133,7 @@ def test_a_body_that_goes_on_for_ever_ends_the_connection(server):
             sock.sendall(bytes(400 * MIB))
 
 
+@pytest.mark.bad_input("a body over 1 MiB and its framing")
 def test_a_chunked_body_is_refused_as_soon_as_it_passes_the_limit(server):
     calls = server.state()["calls"]
     with server.connect() as sock:

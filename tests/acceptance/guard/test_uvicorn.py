@@ -41,6 +41,7 @@ def test_a_client_that_sends_all_before_it_reads_still_gets_the_413(server):
         assert_too_large(response(sock))
 
 
+@pytest.mark.bad_input("a body over 1 MiB and its framing")
 def test_a_chunked_body_is_refused_as_soon_as_it_passes_the_limit(server):
     with server.connect() as sock:
         request(sock, "POST /upload HTTP/1.1\nHost: x\nTransfer-Encoding: chunked\n")

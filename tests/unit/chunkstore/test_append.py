@@ -64,6 +64,7 @@ def test_an_empty_body_stores_nothing(store: ChunkStore, tmp_path: Path):
     assert files(tmp_path) == before
 
 
+@pytest.mark.bad_input("a hole in offsets")
 def test_an_offset_beyond_what_was_received_is_a_gap_and_stores_nothing(store: ChunkStore, tmp_path: Path):
     store.append(KEY, [out(b"abc")], offset=0)
     before = files(tmp_path)
@@ -89,6 +90,7 @@ def test_only_what_is_new_of_a_body_is_stored(store: ChunkStore):
     assert read_back(store) == [(0, b"abc"), (1, b"def"), (0, b"g")]
 
 
+@pytest.mark.bad_input("known bytes that differ")
 @pytest.mark.parametrize(
     ("entries", "offset", "position"),
     [
@@ -166,6 +168,7 @@ def test_contradictory_arguments_are_the_callers_fault(store: ChunkStore, offset
         store.append(KEY, [out(b"x")], offset=offset, skip=skip)
 
 
+@pytest.mark.bad_input("a log that is finished")
 def test_a_finished_log_accepts_what_it_knows_and_nothing_else(store: ChunkStore, tmp_path: Path):
     store.append(KEY, [out(b"abc")], offset=0)
     store.finish(KEY)

@@ -47,6 +47,11 @@ def test_unknown_channels_and_times_are_not_encoded():
         encode_time(2**64)
 
 
+@pytest.mark.bad_input("a netstring of length 99999999999")
+@pytest.mark.bad_input("a netstring without its comma")
+@pytest.mark.bad_input("a netstring on channel 9")
+@pytest.mark.bad_input("a netstring of negative length")
+@pytest.mark.bad_input("a netstring longer than the limit")
 @pytest.mark.parametrize(
     ("body", "position"),
     [
