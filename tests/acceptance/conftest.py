@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,8 @@ import pytest
 
 from tests.acceptance.client import Writer
 from tests.acceptance.server import Server, running_server
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request buries what matters
 
 
 @pytest.fixture(scope="session")

@@ -12,8 +12,9 @@ import random
 from pathlib import Path
 from typing import Any
 
-from buildlogs.asgi import application  # noqa: F401  # what the server serves
 from channels_redis.pubsub import RedisPubSubLoopLayer
+
+from buildlogs.asgi import application  # noqa: F401  # what the server serves
 
 SHARE = float(os.environ["BUILDLOGS_TEST_DROP"])
 COUNTS = {"sent": 0, "dropped": 0}
