@@ -56,10 +56,9 @@ def test_a_stalled_viewer_and_a_stalled_download_cost_no_memory(own_server: Serv
     token = own_server.token()
     writer = Writer(own_server.url, token)
     warm_up, log = writer.new_log(), writer.new_log()
-    write(writer, warm_up["id"], 5_000_000)
+    write(writer, warm_up["id"], 20_000_000)
     requests = [
         handshake(own_server, f"/ws/logs/{log['id']}/", token),
-        handshake(own_server, f"/ws/logs/{log['id']}/?window=0", token),
         f"GET /api/v1/logs/{log['id']}/raw?follow=1 HTTP/1.1\nHost: 127.0.0.1\nAuthorization: Bearer {token}\n\n",
     ]
     connections = [stalled(own_server, request) for request in requests]
