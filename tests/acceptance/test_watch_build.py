@@ -1,0 +1,112 @@
+"""/ws/builds/{id}/: a snapshot, then what changes, in order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection, connect
+
+from tests.acceptance.client import Writer, entry
+from tests.acceptance.server import Server
+from tests.acceptance.test_watch_log import refused
+
+WAIT_SECONDS = 10
+
+
+@asynccontextmanager
+async def watching(server: Server, token: str, build_id: int) -> AsyncIterator[ClientConnection]:
+    headers = {"Authorization": f"Bearer {token}"}
+    async with connect(f"{server.websocket_url}/ws/builds/{build_id}/", additional_headers=headers) as socket:
+        yield socket
+
+
+async def next_message(socket: ClientConnection) -> dict[str, Any]:
+    return dict(json.loads(await asyncio.wait_for(socket.recv(), WAIT_SECONDS)))
+
+
+async def next_event(socket: ClientConnection) -> dict[str, Any]:
+    """The next message but `progress`, which comes between others at its own times."""
+    while (message := await next_message(socket))["type"] == "progress":
+        pass
+    return message
+
+
+async def test_a_whole_build_is_seen_in_order(server: Server, writer: Writer, token: str) -> None:
+    build = writer.post("/builds", {"project": "demo", "builder": "watched"})
+    async with watching(server, token, build["id"]) as socket:
+        snapshot = await next_event(socket)
+        assert snapshot["type"] == "snapshot"
+        assert {name: snapshot[name] for name in ("id", "state", "steps")} == {
+            "id": build["id"], "state": "running", "steps": [],
+        }  # fmt: skip
+        version = snapshot["version"]
+
+        def in_thread(path: str, body: dict[str, Any]) -> Any:
+            return asyncio.to_thread(writer.post, path, body)
+
+        step = await in_thread(f"/builds/{build['id']}/steps", {"name": "compile"})
+        log = await in_thread(f"/steps/{step['id']}/logs", {"name": "stdio"})
+        await asyncio.to_thread(writer.chunks, log["id"], entry(0, b"one\ntwo\n"))
+        messages = [await next_message(socket)]
+        while messages[-1]["type"] != "progress":
+            messages.append(await next_message(socket))
+        assert messages[-1]["logs"] == [{"id": log["id"], "size": 8, "lines": 2}]
+        await in_thread(f"/logs/{log['id']}/finish", {})
+        await in_thread(f"/steps/{step['id']}/finish", {"results": "success"})
+        await in_thread(f"/builds/{build['id']}/finish", {"results": "success"})
+        while messages[-1]["type"] != "buildFinished":
+            messages.append(await next_message(socket))
+        events = [message for message in messages if message["type"] != "progress"]
+        assert [event["type"] for event in events] == [
+            "stepStarted", "logStarted", "logFinished", "stepFinished", "buildFinished",
+        ]  # fmt: skip
+        assert [event["version"] for event in events] == [version + number for number in range(1, 6)]
+        assert events[0]["step"]["name"] == "compile"
+        assert events[2]["log"]["state"] == "finished"
+        assert events[3]["step"]["results"] == "success"
+        assert events[4]["build"]["results"] == "success"
+
+
+async def test_a_client_may_ask_for_a_snapshot(server: Server, writer: Writer, token: str) -> None:
+    build = writer.post("/builds", {"project": "demo", "builder": "watched"})
+    async with watching(server, token, build["id"]) as socket:
+        first = await next_event(socket)
+        await socket.send('{"type":"snapshot"}')
+        assert await next_event(socket) == first
+
+
+async def test_an_event_that_was_never_announced_is_noticed(server: Server, writer: Writer, token: str) -> None:
+    """Another process without a layer in common: its change is seen by the version, as a snapshot."""
+    build = writer.post("/builds", {"project": "demo", "builder": "watched"})
+    async with watching(server, token, build["id"]) as socket:
+        version = (await next_event(socket))["version"]
+        await asyncio.to_thread(
+            server.manage,
+            "shell",
+            "--verbosity=0",
+            "--command",
+            f"from logviewer.intake.steps import create_step; create_step({build['id']}, 'elsewhere')",
+        )
+        event = await next_event(socket)
+        assert (event["type"], event["version"]) == ("snapshot", version + 1)
+        assert [step["name"] for step in event["steps"]] == ["elsewhere"]
+
+
+async def test_anything_else_is_4400(server: Server, writer: Writer, token: str) -> None:
+    build = writer.post("/builds", {"project": "demo", "builder": "watched"})
+    async with watching(server, token, build["id"]) as socket:
+        await next_event(socket)
+        await socket.send('{"type":"pause"}')
+        error = await next_event(socket)
+        assert (error["type"], error["status"]) == ("error", 4400)
+
+
+async def test_who_may_not_see_the_build_is_told_4404(server: Server, writer: Writer, token: str) -> None:
+    build = writer.post("/builds", {"project": "demo", "builder": "watched"})
+    await refused(server, f"/ws/builds/{build['id']}/", 4404)
+    await refused(server, "/ws/builds/424242/", 4404, token)
+    await refused(server, f"/ws/builds/{build['id']}/", 4401, "bl_wrong")
