@@ -82,7 +82,30 @@ async def call_on_daphne(
     if isinstance(connection, GuardedWebSocketProtocol):
         await _call_websocket(connection, application, scope, receive, send)
     else:
-        await application(scope, receive, functools.partial(_send_http, connection, send))
+        await _call_http(connection, application, scope, receive, send)
+
+
+async def _call_http(
+    request: GuardedRequest,
+    application: Callable[..., Awaitable[None]],
+    scope: MutableMapping[str, Any],
+    receive: Callable[[], Awaitable[Message]],
+    send: Callable[[Message], Awaitable[None]],
+) -> None:
+    """Call the application; where it fails in the middle of a response, break the response off.
+
+    Daphne would begin a second response then, raise over that in its own upkeep of connections, and never run that
+    upkeep again. A body that ends without its last chunk tells the client that it is not whole.
+    """
+    try:
+        await application(scope, receive, functools.partial(_send_http, request, send))
+    except Exception:
+        if not request._response_started:
+            raise
+        logger.exception("the application failed in the middle of a response, which is broken off")
+        channel = getattr(request, "channel", None)
+        if channel is not None:
+            channel.loseConnection()
 
 
 async def _send_http(request: GuardedRequest, send: Callable[[Message], Awaitable[None]], message: Message) -> None:

@@ -88,6 +88,8 @@ def missing_internals() -> list[str]:
     missing.extend(f"autobahn has no option {name}" for name in OPTIONS if name not in known_options)
     if "WebRequest" not in HTTPFactory.buildProtocol.__code__.co_names:
         missing.append("Daphne's HTTPFactory does not build daphne.http_protocol.WebRequest")
+    if "_response_started" not in WebRequest.handle_reply.__code__.co_names:
+        missing.append("Daphne's WebRequest notes the start of a response no longer in _response_started")
     if WebSocketServerFactory.buildProtocol.__code__.co_names.count("protocol") != 1:
         missing.append("autobahn's factory does not build its protocol attribute")
     if not _hands_out_a_partial():

@@ -42,6 +42,9 @@ async def http(scope, receive, send) -> None:
         finally:
             STATE["ended"].append(path)
         return
+    if path == "/break":
+        await answer(send, b"half of it", more_body=True)
+        raise RuntimeError("the application fails in the middle of a response")
     digest, pieces, size = hashlib.sha256(), 0, 0
     while True:
         message = await receive()

@@ -94,6 +94,17 @@ def test_pipelined_requests_behind_a_stalled_download_are_answered_when_it_is_re
     assert json.loads(whole.rpartition(b"\r\n\r\n")[2])["size"] == 2
 
 
+def test_a_response_whose_application_fails_half_way_is_broken_off(server):
+    """And Daphne's upkeep goes on: it reports the second failure as it did the first."""
+    for _ in range(2):
+        with server.connect() as sock:
+            request(sock, "GET /break HTTP/1.1\nHost: x\n")
+            whole = read_all(sock)
+        assert b"half of it" in whole
+        assert not whole.endswith(b"0\r\n\r\n")
+    assert server.state()["calls"]
+
+
 # What the server is sent
 
 
