@@ -39,7 +39,7 @@ def table(result: dict[str, Any]) -> str:
 def row(figure: dict[str, Any]) -> str:
     """One figure."""
     goal = "" if figure["goal"] is None else f"{figure['goal']}: {'met' if figure['met'] else '**missed**'}"
-    compared = "" if figure["yardstick"] is None else f"{figure['ratio_to_yardstick']} × {figure['yardstick']}"
+    compared = "" if figure["yardstick"] is None else f"{figure['ratio_to_yardstick']} x {figure['yardstick']}"
     runs = ", ".join(str(value) for value in figure["runs"])
     return f"| {figure['name']} | {figure['median']} {figure['unit']} | {runs} | {goal} | {compared} |"
 
