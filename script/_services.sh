@@ -40,7 +40,7 @@ admit_to_postgres() {
     psql -w -h 127.0.0.1 -U postgres -d postgres -c 'select 1' >/dev/null 2>&1 && return
     local password
     password=$(head -c 18 /dev/urandom | base64 | tr -d '+/=')
-    runuser -u postgres -- psql -q -d postgres >/dev/null <<EOF_SQL || fail "cannot make a role in PostgreSQL"
+    PGOPTIONS='-c client_min_messages=warning' runuser -u postgres -- psql -q -v ON_ERROR_STOP=1 -d postgres >/dev/null <<EOF_SQL || fail "cannot make a role in PostgreSQL"
 DROP ROLE IF EXISTS buildlogs_test;
 CREATE ROLE buildlogs_test LOGIN CREATEDB PASSWORD '$password';
 EOF_SQL
