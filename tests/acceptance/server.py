@@ -28,7 +28,7 @@ def free_port() -> int:
 
 
 class Server:
-    """One server process on one data directory. `kind` is daphne or uvicorn."""
+    """One server process on one data directory. `kind` is daphne, runserver or uvicorn."""
 
     def __init__(
         self,
@@ -92,6 +92,7 @@ class Server:
         """Start, and wait until it answers."""
         commands = {
             "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), self.application],
+            "runserver": ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"],
             "uvicorn": ["-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port), self.application],
         }
         with self.log_path.open("ab") as log:
