@@ -127,6 +127,10 @@ class Environment:
             if len(value) < MIN_SECRET_KEY_CHARACTERS and not debug:
                 return self._wrong(name, f"is shorter than {MIN_SECRET_KEY_CHARACTERS} characters", value)
             return value
+        if not data_directory.is_dir():  # said already, by `directory`
+            return ""
+        if self.problems:  # the start will be refused: make nothing in a directory that may not be the one meant
+            return ""
         return _kept_secret(data_directory / "secret_key")
 
     def refuse_wrong(self) -> None:
