@@ -8,6 +8,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 _directory = tempfile.mkdtemp(prefix="buildlogs-tests-")
 atexit.register(shutil.rmtree, _directory, ignore_errors=True)
@@ -27,3 +28,5 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+STATIC_ROOT = Path(_directory) / "static"  # WhiteNoise warns where there is none, as in a fresh clone
+STATIC_ROOT.mkdir()

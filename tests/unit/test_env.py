@@ -169,6 +169,14 @@ def test_a_secret_key_is_made_once_and_kept_for_its_owner_alone(tmp_path):
     assert stat.S_IMODE((tmp_path / "secret_key").stat().st_mode) == 0o600
 
 
+def test_no_secret_key_is_made_where_the_start_will_be_refused(tmp_path):
+    (tmp_path / "file").write_text("")
+    environment = Environment({"PLACE": str(tmp_path / "file")})
+    instead = environment.directory("PLACE", tmp_path / "default")
+    environment.secret_key("KEY", instead, debug=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
 def test_two_data_directories_have_two_keys(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
