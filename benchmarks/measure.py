@@ -75,9 +75,7 @@ class Meter:
 
     def read(self) -> Usage:
         """What it has used since."""
-        return Usage(
-            cpu_seconds(self._pid) - self._cpu_before, self._rss_before, memory_bytes(self._pid, "VmHWM")
-        )
+        return Usage(cpu_seconds(self._pid) - self._cpu_before, self._rss_before, memory_bytes(self._pid, "VmHWM"))
 
 
 @dataclass
@@ -205,8 +203,11 @@ def _git(*arguments: str) -> str:
 def machine() -> dict[str, Any]:
     """Where this was measured."""
     processor = next(
-        (line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines()
-         if line.startswith("model name")),
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
         platform.machine(),
     )
     return {

@@ -94,9 +94,7 @@ def measure_replay(product: Product, log: dict[str, Any], report: Report) -> Non
         raise RuntimeError(f"the log has {log['size']} bytes, the viewer got {replay.offset}")
     report.add(REPLAY, replay.offset / MB / replay.seconds, "MB/s", (">=", MIN_MB_PER_SECOND), BARE_FRAMES)
     report.add(f"{REPLAY}, CPU of the server", usage.cpu_seconds, "s")
-    report.add(
-        f"{REPLAY}, RSS growth of the server", usage.rss_growth_bytes / MIB, "MiB", ("<=", MAX_RSS_GROWTH_MIB)
-    )
+    report.add(f"{REPLAY}, RSS growth of the server", usage.rss_growth_bytes / MIB, "MiB", ("<=", MAX_RSS_GROWTH_MIB))
     report.add(f"{REPLAY}, peak RSS of the server", usage.peak_rss_bytes / MIB, "MiB")
 
 
@@ -149,9 +147,7 @@ def measure_downloads(product: Product, bare: Server, log: dict[str, Any], repor
     report.add(BARE_DOWNLOAD, size / MB / bare_seconds, "MB/s")
     report.add(DOWNLOAD, size / MB / seconds, "MB/s", None, BARE_DOWNLOAD)
     report.add(f"{DOWNLOAD}, CPU of the server", usage.cpu_seconds, "s")
-    report.add(
-        f"{DOWNLOAD}, RSS growth of the server", usage.rss_growth_bytes / MIB, "MiB", ("<=", MAX_RSS_GROWTH_MIB)
-    )
+    report.add(f"{DOWNLOAD}, RSS growth of the server", usage.rss_growth_bytes / MIB, "MiB", ("<=", MAX_RSS_GROWTH_MIB))
 
 
 def main() -> None:

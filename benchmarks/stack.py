@@ -87,7 +87,9 @@ class Product:
         words = ["run", "--project", PROJECT, "--builder", builder, "--external-id", external_id, "--", *command]
         return subprocess.Popen(
             [sys.executable, "-m", "buildlogs_agent", *words],
-            env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
         )
 
     def run_agent(self, builder: str, command: Sequence[str]) -> AgentRun:

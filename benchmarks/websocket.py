@@ -34,8 +34,12 @@ class WebSocket:
     def _shake_hands(self, host: str, path: str, token: str | None) -> None:
         key = base64.b64encode(os.urandom(16)).decode()
         lines = [
-            f"GET {path} HTTP/1.1", f"Host: {host}", "Connection: Upgrade", "Upgrade: websocket",
-            "Sec-WebSocket-Version: 13", f"Sec-WebSocket-Key: {key}",
+            f"GET {path} HTTP/1.1",
+            f"Host: {host}",
+            "Connection: Upgrade",
+            "Upgrade: websocket",
+            "Sec-WebSocket-Version: 13",
+            f"Sec-WebSocket-Key: {key}",
         ]
         if token:
             lines += [f"Authorization: Bearer {token}", "Sec-WebSocket-Protocol: buildlogs.v1"]
