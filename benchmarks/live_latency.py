@@ -91,10 +91,15 @@ def note(report: Report, name: str, process: subprocess.Popen[str], expected: in
     report.add(f"{name}, CPU of the viewers", seen["cpu_seconds"], "s")
 
 
+def titled(viewers: int) -> str:
+    """How many viewers, in words."""
+    return "1 viewer" if viewers == 1 else f"{viewers} viewers"
+
+
 def measure_product(product: Product, load: Load, report: Report, viewers: int) -> None:
     """One run through agent and server."""
     build, name = product.new_build(f"live-{viewers}")
-    title = f"{viewers} viewers" if viewers > 1 else "1 viewer"
+    title = titled(viewers)
     with load.fifo() as fifo:
         agent = product.start_agent(f"live-{viewers}", name, load.command(fifo))
         log = product.wait_for_log(build)
@@ -161,7 +166,7 @@ def measure_buildbot(buildbot: Buildbot, report: Report, seconds: float) -> None
         seen = buildbot.run("b_live.py", str(viewers), str(1 / PEER_LINES_A_SECOND), str(seconds))
         for percent in ("p50", "p99"):
             value = next(value for name, value in seen.items() if name.endswith(f"_{percent}") and "fetch" not in name)
-            report.add(f"Buildbot 4.3, {PEER_LINES_A_SECOND} lines/s, {viewers} viewers, {percent}", value, "ms")
+            report.add(f"Buildbot 4.3, {PEER_LINES_A_SECOND} lines/s, {titled(viewers)}, {percent}", value, "ms")
 
 
 def main() -> None:
