@@ -11,7 +11,7 @@ from logviewer.doors.http import BadRequest, Exchange, door
 from logviewer.doors.identity import writable_log
 from logviewer.intake import counters
 from logviewer.intake.output import append_output
-from logviewer.live.database import in_database
+from logviewer.live.database import in_database_aside
 from logviewer.models import LogFile
 from logviewer.resources.problems import Problem
 
@@ -49,7 +49,7 @@ async def _append(exchange: Exchange) -> None:
         json.dumps({"received": appended.received}).encode(),
     )
     if counters.due(log.pk):
-        await in_database(counters.write, log.pk, appended.end)
+        await in_database_aside(counters.write, log.pk, appended.end)
 
 
 def _store(log: LogFile, parse: Parse, body: bytes, offset: int | None, skip: int) -> Appended:

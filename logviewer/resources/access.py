@@ -7,17 +7,21 @@ staff, and does not exist for anybody else. Writing needs the scope `write` of a
 
 from __future__ import annotations
 
+import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db import OperationalError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope, Visibility
 from logviewer.models.token import digest
 from logviewer.resources.errors import Forbidden, NotFound, Unauthenticated
+
+logger = logging.getLogger(__name__)
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """How often a token's `last_used_at` is written: not at every chunk a build sends."""
@@ -69,12 +73,15 @@ def identify(authorization: str | None, user: AbstractBaseUser | AnonymousUser) 
 
 
 def _note_use(token: Token) -> None:
-    """Write `last_used_at`, at most once in LAST_USED_PRECISION."""
+    """Write `last_used_at`, at most once in LAST_USED_PRECISION; nobody is turned away because it could not be."""
     now = timezone.now()
     stale = now - LAST_USED_PRECISION
     if token.last_used_at is None or token.last_used_at < stale:
         unused = Q(last_used_at__isnull=True) | Q(last_used_at__lt=stale)
-        Token.objects.filter(unused, pk=token.pk).update(last_used_at=now)
+        try:
+            Token.objects.filter(unused, pk=token.pk).update(last_used_at=now)
+        except OperationalError as error:
+            logger.warning("the use of token %s could not be noted: %s", token.pk, error)
 
 
 def check_read(caller: Caller, project: Project, noun: str = "project") -> None:
