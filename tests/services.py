@@ -60,11 +60,17 @@ def redis_url() -> str:
     return REDIS_URL
 
 
-@pytest.fixture(scope="session")
-def chromium() -> Path:
-    """The browser's executable: $BUILDLOGS_TEST_CHROMIUM, or the first one on PATH."""
+def find_chromium() -> Path | None:
+    """The browser's executable: $BUILDLOGS_TEST_CHROMIUM, or the first one on PATH; None where there is none."""
     named = os.environ.get("BUILDLOGS_TEST_CHROMIUM")
     found = named or next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
-    if found is None or not os.access(found, os.X_OK):
-        missing("Chromium", f"none of {', '.join(CHROMIUM_NAMES)} is on PATH" if found is None else found)
-    return Path(found)
+    return Path(found) if found is not None and os.access(found, os.X_OK) else None
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Path:
+    """The browser's executable."""
+    found = find_chromium()
+    if found is None:
+        missing("Chromium", os.environ.get("BUILDLOGS_TEST_CHROMIUM") or f"none of {', '.join(CHROMIUM_NAMES)} is here")
+    return found

@@ -1,0 +1,139 @@
+"""Something of everything: days of history, a build that failed, one that runs, and one whose every word is hostile."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.acceptance.client import entry
+from tests.browser.site import PUBLIC, Site
+
+BUILDER = "linux-gcc"
+HOSTILE_BUILDER = "a" * 63
+HOSTILE_TITLE = '<script>alert(1)</script> "\'&amp; \u202efdp.exe https://example.org/' + "x" * 350
+HOSTILE_STEP = "<b>bold</b> " + "w" * 180
+HOSTILE_LOG = (
+    b"<img src=x onerror=alert(1)><script>alert(1)</script>\n"
+    b"\x1b]0;title\x07\x1b]8;;javascript:alert(1)\x07link\x1b]8;;\x07 \x00 \x1b[2J\x9b31m\n"
+    + "if access == \u202e\u2066// admin\u2069 \u2066user: \ufeffyes\n".encode()
+    + b"\xff\xfe not UTF-8 \xc3\n"
+    + b"x" * 30_000
+    + b"\n"
+)
+HISTORY = "sssswssssssfffsssssscsswsssssfsss"  # the results of the builds before those of the agent, oldest first
+FAILED, RUNNING = len(HISTORY) + 1, len(HISTORY) + 2
+ADMIN = "ada"
+PASSWORD = "only for the time of a screenshot"
+BUILD_SECONDS = 90
+
+_RESULTS = {"s": "success", "f": "failure", "w": "warnings", "c": "cancelled"}
+_TITLES = (
+    "Seal a log's last extent when the writer is gone",
+    "Say which variable is wrong, in one line",
+    "Read the index from its end: opening a log costs the same at any size",
+    "Let a slow viewer fall behind on its own",
+    "Merge branch 'retention'",
+    "Take 4096 runs in a frame",
+)
+
+# Real commands, each a moment long.
+_PASSING = r"""
+$BUILDLOGS step environment -- bash -c 'python -VV; uname -sm; df -h /'
+$BUILDLOGS step compile -- python -m compileall -f agent logviewer/models logviewer/live
+$BUILDLOGS step unit-tests -- python -m pytest --color=yes -v tests/unit/chunkstore/test_wire.py tests/unit/chunkstore/test_keys.py
+"""
+# Fails, for it checks a deployment without HTTPS.
+_FAILING_STEP = r"""
+export BUILDLOGS_HTTPS=0 BUILDLOGS_DATA_DIR=$(mktemp -d)
+$BUILDLOGS step deploy-check -- python manage.py check --deploy --fail-level WARNING --force-color; code=$?
+rm -r "$BUILDLOGS_DATA_DIR"; exit $code
+"""
+_LAST_OUTPUT = b"test_lines.py: all told"
+# Goes on until its input ends.
+_RUNNING_STEP = r"""
+$BUILDLOGS step agent-tests -- bash -c \
+    'python -m pytest --color=yes -v agent/tests/test_wire.py agent/tests/test_lines.py tests/unit/guard </dev/null; echo test_lines.py: all told; cat'
+"""
+_ADD_ADMIN = f"""
+from django.contrib.auth.models import User
+User.objects.create_superuser({ADMIN!r}, password={PASSWORD!r})
+"""
+# What the API wrote within a second becomes some days of history: the times are moved, nothing else.
+_MOVE_INTO_THE_PAST = f"""
+import random
+from datetime import timedelta
+from django.utils import timezone
+from logviewer.models import Build, LogFile, Step
+chance = random.Random(1)
+moment = timezone.now() - timedelta(minutes=25)
+for build in Build.objects.filter(builder__project__slug={PUBLIC!r}).order_by("-number", "builder"):
+    took = timedelta(seconds=chance.gauss(14, 2) * (0.4 if build.results == "failure" else 1))
+    times = dict(started_at=moment - took, finished_at=moment)
+    Build.objects.filter(pk=build.pk).update(**times)
+    Step.objects.filter(build=build).update(**times)
+    LogFile.objects.filter(step__build=build).update(**times)
+    moment -= timedelta(minutes=chance.randint(12, 260))
+"""
+
+
+@contextmanager
+def filled(site: Site) -> Iterator[None]:
+    """Fill the site; a build runs as long as the context is open."""
+    site.add_projects()
+    site.run(_ADD_ADMIN)
+    _add_history(site, BUILDER, HISTORY)
+    _add_history(site, "macos-clang", HISTORY[:7])
+    site.run(_MOVE_INTO_THE_PAST)
+    add_hostile(site)
+    failed = _begin(site, _PASSING + _FAILING_STEP, "Check what a deployment needs")
+    failed.communicate(timeout=BUILD_SECONDS)
+    assert failed.returncode != 0
+    running = _begin(site, _PASSING + _RUNNING_STEP, "Follow the end of a log without polling")
+    assert running.stdout is not None
+    assert any(_LAST_OUTPUT in line for line in running.stdout)
+    try:
+        yield
+    finally:
+        running.communicate(timeout=BUILD_SECONDS)
+
+
+def _begin(site: Site, script: str, title: str) -> subprocess.Popen[bytes]:
+    about = ("--title", title, "--branch", "main", "--revision", "9e3779b97f4a7c15f39cc0605cedc8341082276b")
+    origin = ("--url", "https://example.org/changes/4172", "--reason", "push")
+    return site.start_agent("build", "--builder", BUILDER, *about, *origin, "--", "bash", "-c", script)
+
+
+def _add_history(site: Site, builder: str, history: str) -> None:
+    for place, letter in enumerate(history):
+        about = {"title": _TITLES[place % len(_TITLES)], "branch": "main" if place % 5 else "retention"}
+        revision = f"{(place + 1) * 0x9E3779B97F4A7C15 % 2**160:040x}"[::-1]
+        _add_build(site, {"builder": builder, "revision": revision, **about}, _RESULTS[letter], ["stdio"], b"done\n")
+
+
+def add_hostile(site: Site) -> str:
+    """Add a build whose names and log are made to break pages; returns its address."""
+    about = {
+        "builder": HOSTILE_BUILDER,
+        "title": HOSTILE_TITLE,
+        "branch": "b" * 200,
+        "revision": "r" * 200,
+        "reason": "<i>" + "y" * 400,
+        "properties": {"k" * 100: "v" * 2000},
+    }
+    return _add_build(site, about, "failure", ["stdio", "l" * 150, "<u>"], HOSTILE_LOG, step=HOSTILE_STEP)
+
+
+def _add_build(
+    site: Site, about: dict[str, object], results: str, logs: list[str], text: bytes, step: str = "compile"
+) -> str:
+    post = site.writer.post
+    build = post("/builds", {"project": PUBLIC, **about})
+    begun = post(f"/builds/{build['id']}/steps", {"name": step})
+    for name in logs:
+        log = post(f"/steps/{begun['id']}/logs", {"name": name})
+        assert site.writer.chunks(log["id"], entry(0, text)).status_code == 200
+        assert site.writer.finish(log["id"]).status_code == 200
+    post(f"/steps/{begun['id']}/finish", {"results": results})
+    post(f"/builds/{build['id']}/finish", {"results": results})
+    return str(build["url"])

@@ -1,0 +1,104 @@
+"""Every page at two widths in two schemes: what `script/screenshots` shows and checks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from playwright.sync_api import Browser, Page, TimeoutError, expect
+
+from tests.browser.content import ADMIN, BUILDER, FAILED, HOSTILE_BUILDER, PASSWORD, RUNNING
+from tests.browser.site import PUBLIC, Site
+from tests.browser.watcher import Watcher, overflow
+
+SIZES_PX = {1280: 800, 360: 740}  # height of each width
+SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
+WAIT_MS = 15_000
+
+_LOG_READY = ".log-viewer:is([data-connection=live], [data-connection=finished]) .log-row"
+_LINUX = f"/p/{PUBLIC}/{BUILDER}"
+_HOSTILE = f"/p/{PUBLIC}/{HOSTILE_BUILDER}"
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page to look at: `ready` names what must be visible first, `expected` what the console may say."""
+
+    name: str
+    path: str
+    ready: str
+    expected: str | None = None
+
+
+EMPTY = Shot("index-empty", "/", ".empty")
+ADMIN_INDEX = Shot("admin", "/admin/", "#content-main")
+SHOTS = (
+    Shot("index", "/", ".project-row"),
+    Shot("project", f"/p/{PUBLIC}/", ".builder-row"),
+    Shot("builder", f"{_LINUX}/", ".build-row"),
+    Shot("builder-nothing-found", f"{_LINUX}/?branch=nothing", ".empty"),
+    Shot("build-running", f"{_LINUX}/{RUNNING}/", _LOG_READY),
+    Shot("build-failed", f"{_LINUX}/{FAILED}/", _LOG_READY),
+    Shot("build-finished", f"{_LINUX}/{FAILED - 1}/", _LOG_READY),
+    Shot("log", f"{_LINUX}/{FAILED}/unit-tests/stdio/", _LOG_READY),
+    Shot("log-marked", f"{_LINUX}/{FAILED}/unit-tests/stdio/#L12-L16", ".log-row-marked"),
+    Shot("hostile-builder", f"{_HOSTILE}/", ".build-row"),
+    Shot("hostile-build", f"{_HOSTILE}/1/", _LOG_READY),
+    Shot("not-found", "/p/nothing/", ".message", expected="status of 404"),
+)
+
+
+class Gallery:
+    """Shows a site's pages to one browser, and remembers what is wrong with them."""
+
+    def __init__(self, site: Site, browser: Browser, directory: Path | None = None) -> None:
+        """Keep pictures in `directory`; without one, only look."""
+        self._site = site
+        self._browser = browser
+        self._directory = directory
+        self.faults: list[str] = []
+
+    def show(self, shots: Sequence[Shot], *, signed_in: bool = False) -> None:
+        """Visit the pages at each width in each scheme."""
+        for width, height in SIZES_PX.items():
+            for scheme in SCHEMES:
+                with self._page(width, height, scheme) as (page, watcher):
+                    if signed_in:
+                        self._sign_in(page)
+                    for shot in shots:
+                        self._visit(page, watcher, shot, f"{shot.name}-{width}-{scheme}")
+
+    @contextmanager
+    def _page(self, width: int, height: int, scheme: Literal["light", "dark"]) -> Iterator[tuple[Page, Watcher]]:
+        context = self._browser.new_context(
+            base_url=self._site.url, viewport={"width": width, "height": height}, color_scheme=scheme
+        )
+        context.set_default_timeout(WAIT_MS)
+        try:
+            yield context.new_page(), Watcher(context)
+        finally:
+            context.close()
+
+    def _sign_in(self, page: Page) -> None:
+        page.goto("/admin/login/?next=/admin/")
+        page.locator("#id_username").fill(ADMIN)
+        page.locator("#id_password").fill(PASSWORD)
+        page.locator("[type=submit]").click()
+        expect(page.locator("#content-main")).to_be_visible()
+
+    def _visit(self, page: Page, watcher: Watcher, shot: Shot, name: str) -> None:
+        if shot.expected is not None:
+            watcher.expect(shot.expected)
+        page.goto("about:blank")  # a change of the fragment alone loads nothing
+        page.goto(shot.path)
+        try:
+            page.locator(shot.ready).first.wait_for()
+        except TimeoutError:
+            self.faults.append(f"{name}: there is no {shot.ready}")
+        if self._directory is not None:
+            page.screenshot(path=self._directory / f"{name}.png", animations="disabled")
+        wide = overflow(page)
+        self.faults += [f"{name}: {fault}" for fault in ([wide] if wide else []) + watcher.take()]
