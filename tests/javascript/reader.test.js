@@ -117,7 +117,7 @@ test("a closed status tells nothing more", () => {
 
 test("sizes are told in units that fit", () => {
   assert.deepEqual([0, 812, 1024, 1_500_000, 250 * 1024 ** 2, 3 * 1024 ** 4].map(formatSize), [
-    "0 bytes", "812 bytes", "1.0 KB", "1.4 MB", "250 MB", "3.0 TB",
+    "0 bytes", "812 bytes", "1.0 KiB", "1.4 MiB", "250 MiB", "3.0 TiB",
   ]);
 });
 

@@ -36,7 +36,9 @@ export class BuildView {
       this.#showFavicon(word);
     });
     this.#once("title", build.title, () => {
-      document.getElementById("build-title").textContent = build.title || this.#head.dataset.builder;
+      const title = document.getElementById("build-title");
+      title.textContent = build.title || this.#head.dataset.builder;
+      title.title = build.title;
     });
     this.#once("elapsed", drawing(word, build.started_at, build.finished_at), () => {
       document.getElementById("build-elapsed").replaceChildren(makeElapsed(build));
@@ -69,7 +71,7 @@ export class BuildView {
     if (link.dataset.drawn !== what) {
       link.dataset.drawn = what;
       link.href = `?step=${step.number}`;
-      const name = make("span", { class: "name", title: step.name }, step.name);
+      const name = make("span", { class: "name outside", title: step.name }, step.name);
       link.replaceChildren(makeStatus(this.sprite, word), name, makeElapsed(step));
     }
     if (isChosen && !link.hasAttribute("aria-current")) link.scrollIntoView({ block: "nearest" });
@@ -88,11 +90,11 @@ export class BuildView {
     this.#once("pane", drawing(step.id, step.name, word, step.started_at, step.finished_at, logs, log?.id), () => {
       const tabs = step.logs.map((each) => {
         const address = `?step=${step.number}&log=${encodeURIComponent(each.slug)}`;
-        return make("a", { class: "tab", href: address, "aria-current": each === log && "true" }, each.name);
+        return make("a", { class: "tab outside", href: address, "aria-current": each === log && "true" }, each.name);
       });
       head.replaceChildren(
         makeStatus(this.sprite, word),
-        make("h2", {}, step.name),
+        make("h2", { class: "outside", title: step.name }, step.name),
         make("span", { class: "soft small" }, makeElapsed(step)),
         make("nav", { class: "tabs", "aria-label": "Logs of the step" }, ...tabs),
       );

@@ -33,7 +33,8 @@ function whyNoLog(step) {
   return state.build.state === "running" ? "The log appears here with the first step." : "Nothing to show.";
 }
 
-function show() {
+/** Draws what the address asks for. `byItself`: the build went on, nobody chose anything. */
+function show({ byItself = false } = {}) {
   const { build } = state;
   const { step: wanted, log: slug } = choice();
   const step = chosenStep(build, { step: wanted, current });
@@ -42,7 +43,21 @@ function show() {
   view.showHead(build);
   view.showSteps(build, step);
   view.showPaneHead(step, log);
+  if (byItself && area.showsOther(log)) forgetMark();
   area.show(log, whyNoLog(step));
+}
+
+/** Marked lines are those of one log: the next one begins without. */
+function forgetMark() {
+  if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+}
+
+/** Who marks lines wants these lines: the address says whose they are, and the page stays with them. */
+function keepMarkedLog() {
+  if (!location.hash || choice().step !== null || current === null) return;
+  const url = new URL(location.href);
+  url.searchParams.set("step", current);
+  history.replaceState(history.state, "", url);
 }
 
 function take(message) {
@@ -53,7 +68,7 @@ function take(message) {
     return;
   }
   state = next;
-  show();
+  show({ byItself: true });
   if (isSettled(state.build)) socket.close();
 }
 
@@ -68,6 +83,7 @@ const isPlain = (event) =>
   event.button === 0 && !event.metaKey && !event.ctrlKey && !event.shiftKey && !event.altKey && !event.defaultPrevented;
 
 document.addEventListener("click", (event) => {
+  if (event.target.closest?.(".log-number")) keepMarkedLog();
   const link = event.target.closest?.("a.step, a.tab");
   if (!link || !state || !isPlain(event)) return;
   event.preventDefault();

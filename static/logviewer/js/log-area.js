@@ -17,6 +17,11 @@ export class LogArea {
     }
   }
 
+  /** Whether a log is shown, and it is not this one. */
+  showsOther(log) {
+    return this.#viewer !== null && log?.id !== this.#shown;
+  }
+
   /** Shows the log, a REST shape, or, where it is null, why there is none. */
   show(log, reason) {
     const wanted = log?.id ?? reason;

@@ -3,12 +3,12 @@ import { wordOf } from "./log-status.js";
 
 const PROBE_CHARACTERS = 100;
 const KIB = 1024;
-const UNITS = ["bytes", "KB", "MB", "GB", "TB"];
+const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
 const count = (number) => number.toLocaleString("en");
 const lines = (number) => (number === 1 ? "1 line" : `${count(number)} lines`);
 
-/** "812 bytes", "1.4 MB" */
+/** "812 bytes", "1.4 MiB" */
 export function formatSize(bytes) {
   const power = bytes < KIB ? 0 : Math.min(UNITS.length - 1, Math.floor(Math.log(bytes) / Math.log(KIB)));
   const value = bytes / KIB ** power;
