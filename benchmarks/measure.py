@@ -177,7 +177,7 @@ def rounded(value: float) -> float | int:
     """Three digits; more would be noise."""
     if value == int(value) and abs(value) < 1e15:
         return int(value)
-    return round(value) if abs(value) >= 1000 else float(f"{value:.3g}")
+    return round(value) if abs(value) >= 100 else float(f"{value:.3g}")
 
 
 def command_line() -> str:

@@ -40,8 +40,8 @@ def row(figure: dict[str, Any]) -> str:
     """One figure."""
     goal = "" if figure["goal"] is None else f"{figure['goal']}: {'met' if figure['met'] else '**missed**'}"
     compared = "" if figure["yardstick"] is None else f"{figure['ratio_to_yardstick']} x {figure['yardstick']}"
-    runs = ", ".join(str(value) for value in figure["runs"])
-    return f"| {figure['name']} | {figure['median']} {figure['unit']} | {runs} | {goal} | {compared} |"
+    runs = ", ".join(f"{value:g}" for value in figure["runs"])
+    return f"| {figure['name']} | {figure['median']:g} {figure['unit']} | {runs} | {goal} | {compared} |"
 
 
 def main() -> None:
