@@ -100,10 +100,6 @@ async def test_a_server_killed_three_times_loses_and_doubles_nothing(data_dir: P
         assert agent.returncode == 0, complaints.decode()
         async with asyncio.timeout(30):
             watched = await asyncio.gather(*viewers)
-    finally:
-        server.stop()
-        server.start()
-    try:
         check(server, writer, log_id, printed, complaints, watched)
     finally:
         server.stop()
