@@ -9,18 +9,20 @@ django_application = get_asgi_application()
 
 # These need the app registry, which the line above has filled.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from logviewer.doors.guard import guard  # noqa: E402
+from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
 
 # Channels' router takes ASGI applications where Django's stubs expect views.
 whatever_else = re_path(r"", django_application)  # type: ignore[arg-type]
-application = guard(
-    ProtocolTypeRouter(
-        {
-            "http": URLRouter([*http_doors, whatever_else]),
-            "websocket": websockets,
-        }
-    )
+router = ProtocolTypeRouter(
+    {
+        "http": URLRouter([*http_doors, whatever_else]),
+        "websocket": websockets,
+    }
 )
+limits = Limits(settings.MAX_REQUESTS_PER_SECOND, settings.MAX_UPLOAD_BYTES_PER_SECOND)
+application = guard(limit_rates(router, limits, settings.TRUSTED_PROXIES))

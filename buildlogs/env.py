@@ -10,6 +10,7 @@ import os
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -85,6 +86,16 @@ class Environment:
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
                 return self._wrong(name, f"{origin!r} is not an origin such as https://logs.example.org", [])
         return [origin.rstrip("/") for origin in found]
+
+    def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
+        """A list of addresses and networks, such as 127.0.0.1 or 10.0.0.0/8."""
+        found: list[IPv4Network | IPv6Network] = []
+        for word in self.words(name, []):
+            try:
+                found.append(ip_network(word))
+            except ValueError:
+                return self._wrong(name, f"{word!r} is neither an address nor a network such as 10.0.0.0/8", [])
+        return found
 
     def directory(self, name: str, default: Path) -> Path:
         """A directory that can be written to; it is made where it is missing."""

@@ -15,6 +15,11 @@ ALLOWED_HOSTS = environment.words("BUILDLOGS_ALLOWED_HOSTS", ["localhost", "127.
 CSRF_TRUSTED_ORIGINS = environment.origins("BUILDLOGS_TRUSTED_ORIGINS")
 BEHIND_HTTPS = environment.flag("BUILDLOGS_HTTPS", default=False)
 REDIS_URL = environment.redis("REDIS_URL")
+TRUSTED_PROXIES = environment.networks("BUILDLOGS_TRUSTED_PROXIES")
+
+# What one token, and one address, may send to one process in a second; 0 is no limit.
+MAX_REQUESTS_PER_SECOND = environment.number("BUILDLOGS_MAX_REQUESTS_PER_SECOND", 5000, least=0, most=10**9)
+MAX_UPLOAD_BYTES_PER_SECOND = environment.number("BUILDLOGS_MAX_UPLOAD_BYTES_PER_SECOND", 2**31, least=0, most=10**15)
 
 # The chunk store.
 BUILDLOGS_FSYNC = environment.choice("BUILDLOGS_FSYNC", "interval", ["never", "interval", "always"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from logviewer.live.database import in_database
 from logviewer.models import LogFile
 from logviewer.resources import access
 
-Scope = dict[str, Any]
+Scope = MutableMapping[str, Any]
 Noun = TypeVar("Noun")
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from tests.acceptance.client import CHUNKS_TYPE, Writer, entry
-from tests.acceptance.server import Server
+from tests.acceptance.server import Server, running_server
 
 MAX_BODY_BYTES = 1024 * 1024 + 64 * 1024
 
@@ -255,3 +256,15 @@ async def test_many_small_bodies_at_once_are_all_stored(server: Server, writer: 
         )
     assert {answer.status_code for answer in answers} == {200}
     assert sorted(text_of(writer, log).split()) == [b"%03d" % number for number in range(100)]
+
+
+def test_a_writer_that_sends_too_much_is_told_when_to_go_on(data_dir: Path) -> None:
+    with running_server(data_dir, environment={"BUILDLOGS_MAX_UPLOAD_BYTES_PER_SECOND": "100000"}) as server:
+        writer = Writer(server.url, server.token())
+        log = writer.new_log()
+        body = entry(0, b"x" * 999_000)
+        assert writer.chunks(log["id"], body, 0).status_code == 200
+        answer = writer.chunks(log["id"], body, 999_000)
+        assert_problem(answer, 429, "rate-limited")
+        assert 1 <= int(answer.headers["retry-after"]) <= 10
+        assert len(text_of(writer, log)) == 999_000

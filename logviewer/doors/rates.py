@@ -1,0 +1,149 @@
+"""How many requests and bytes a token and an address may send; beyond that 429 with Retry-After (http-api.md).
+
+Buckets that fill at the allowed rate and hold BURST_SECONDS of it. They live in the process: N processes allow N times
+as much. The defaults are beyond what one process can serve, so that an honest client never meets them; they are there
+for the one that runs wild. Sockets are not counted: a writer's is bounded by its acknowledgements.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from math import ceil
+
+from logviewer.doors.http import Receive, Send
+from logviewer.doors.identity import Scope, header
+from logviewer.resources.problems import CONTENT_TYPE, Problem
+
+BURST_SECONDS = 10
+MAX_CALLERS = 10_000
+"""Buckets that are remembered for each kind of limit; the one unused for longest goes first, and is full again then."""
+
+IPV6_HOST_BITS = 64
+"""One caller of IPv6 has a /64 to itself (RFC 6177)."""
+
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one token, and one address, may send in a second; 0 is no limit."""
+
+    requests_per_second: int
+    bytes_per_second: int
+
+
+class Allowance:
+    """One kind of limit: a bucket for each caller."""
+
+    def __init__(self, per_second: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_second = per_second
+        self._capacity = float(per_second * BURST_SECONDS)
+        self._clock = clock
+        self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def wait_seconds(self, caller: str, amount: int) -> float:
+        """How long until the caller may send `amount`; 0 where it may now. More than a full bucket counts as one."""
+        if not self._per_second:
+            return 0.0
+        missing = min(amount, self._capacity) - self._level(caller)
+        return max(0.0, missing / self._per_second)
+
+    def take(self, caller: str, amount: int) -> None:
+        """Count `amount` against the caller."""
+        if not self._per_second:
+            return
+        self._buckets[caller] = (max(0.0, self._level(caller) - amount), self._clock())
+        self._buckets.move_to_end(caller)
+        while len(self._buckets) > MAX_CALLERS:
+            self._buckets.popitem(last=False)
+
+    def _level(self, caller: str) -> float:
+        level, at = self._buckets.get(caller, (self._capacity, 0.0))
+        return min(self._capacity, level + (self._clock() - at) * self._per_second)
+
+
+def limit_rates(application: Application, limits: Limits, trusted_proxies: Sequence[Network] = ()) -> Application:
+    """Put the limits before an ASGI application."""
+    requests, uploads = Allowance(limits.requests_per_second), Allowance(limits.bytes_per_second)
+
+    async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await application(scope, receive, send)
+            return
+        callers, length = _callers(scope, trusted_proxies), _declared_bytes(scope)
+        wait = max(max(requests.wait_seconds(caller, 1), uploads.wait_seconds(caller, length)) for caller in callers)
+        if wait:
+            await _refuse(send, wait)
+            return
+        for caller in callers:
+            requests.take(caller, 1)
+            uploads.take(caller, length)
+        await application(scope, receive, send)
+
+    return limited
+
+
+def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
+    """The address that speaks to us; what a trusted proxy says of others is believed, what anyone else says is not."""
+    client = scope.get("client")
+    address = str(client[0]) if client else ""
+    forwarded = (header(scope, b"x-forwarded-for") or "").split(",")
+    while forwarded and _is_trusted(address, trusted_proxies):
+        named = forwarded.pop().strip()
+        if not _is_address(named):
+            break
+        address = named
+    return address
+
+
+def _callers(scope: Scope, trusted_proxies: Sequence[Network]) -> list[str]:
+    """The buckets that a request is counted in: its address's, and its token's where it has one."""
+    address = client_address(scope, trusted_proxies)
+    if _is_address(address):
+        parsed = ip_address(address)
+        if isinstance(parsed, IPv6Address):
+            address = str(IPv6Network((int(parsed) >> IPV6_HOST_BITS << IPV6_HOST_BITS, IPV6_HOST_BITS)))
+    authorization = header(scope, b"authorization")
+    if authorization is None:
+        return [f"address {address}"]
+    digest = hashlib.sha256(authorization.encode("latin-1")).hexdigest()  # the token itself is kept nowhere
+    return [f"address {address}", f"token {digest}"]
+
+
+def _declared_bytes(scope: Scope) -> int:
+    """The body's declared length; one that says nothing of it is small by the limit on bodies."""
+    declared = header(scope, b"content-length") or ""
+    return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < len(str(2**63)) else 0
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_trusted(address: str, trusted_proxies: Sequence[Network]) -> bool:
+    return _is_address(address) and any(ip_address(address) in network for network in trusted_proxies)
+
+
+async def _refuse(send: Send, wait: float) -> None:
+    seconds = ceil(wait)
+    problem = Problem(
+        "rate-limited", "Too many requests", 429, f"This is more than one caller may send; go on in {seconds} s."
+    )
+    body = problem.body()
+    headers = [
+        (b"content-type", CONTENT_TYPE.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"retry-after", str(seconds).encode()),
+    ]
+    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
