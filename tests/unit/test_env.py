@@ -96,6 +96,19 @@ def test_what_is_not_an_origin_is_refused_by_name(value):
     assert only_problem(environment).startswith(f"ORIGINS: {value!r}")
 
 
+def test_networks_may_be_single_addresses():
+    environment = Environment({"PROXIES": "127.0.0.1, 10.0.0.0/8,::1"})
+    assert [str(network) for network in environment.networks("PROXIES")] == ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]
+    assert environment.problems == []
+
+
+@pytest.mark.parametrize("value", ["localhost", "10.0.0.1/8", "10.0.0.0/33"])
+def test_what_is_not_a_network_is_refused_by_name(value):
+    environment = Environment({"PROXIES": f"127.0.0.1,{value}"})
+    assert environment.networks("PROXIES") == []
+    assert only_problem(environment).startswith(f"PROXIES: {value!r}")
+
+
 def test_a_directory_is_made_where_it_is_missing(tmp_path):
     wanted = tmp_path / "a" / "b"
     assert Environment({"PLACE": str(wanted)}).directory("PLACE", tmp_path / "unused") == wanted
