@@ -62,9 +62,9 @@ class Gallery:
         self.faults: list[str] = []
 
     def show(self, shots: Sequence[Shot], *, signed_in: bool = False) -> None:
-        """Visit the pages at each width in each scheme."""
-        for width, height in SIZES_PX.items():
-            for scheme in SCHEMES:
+        """Visit the pages at each width in each scheme; where nothing is kept, the schemes take turns."""
+        for place, (width, height) in enumerate(SIZES_PX.items()):
+            for scheme in SCHEMES if self._directory else SCHEMES[place : place + 1]:
                 with self._page(width, height, scheme) as (page, watcher):
                     if signed_in:
                         self._sign_in(page)

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from tests.acceptance.client import Writer
 from tests.acceptance.server import ROOT, Server
@@ -69,11 +68,6 @@ class Site:
             stderr=subprocess.DEVNULL,
         )
 
-    def build(self, builder: str, number: int = 1) -> dict[str, Any]:
-        """The build as the API shows it, with its address."""
-        answer = self.writer.http.get("/builds", params={"project": PUBLIC, "builder": builder})
-        return next(build for build in answer.json()["items"] if build["number"] == number)
-
     def address(self, builder: str, number: int = 1) -> str:
         return f"{self.url}/p/{PUBLIC}/{builder}/{number}/"
 
@@ -92,16 +86,25 @@ def serving(data_dir: Path) -> Iterator[Site]:
 
 
 # A command that prints what it is told on its standard input, and ends as it is told.
-_PARROT = 'while IFS= read -r line; do case $line in "exit "*) exit "${line#exit }";; *) printf "%s\\n" "$line";; esac; done'
+_PARROT = (
+    'while IFS= read -r line; do case $line in "exit "*) exit "${line#exit }";; *) printf "%s\\n" "$line";; esac; done'
+)
+
+
+READY = "ready"
 
 
 class ToldBuild:
     """A build through the agent whose steps print what the test tells them, when it tells them."""
 
     def __init__(self, site: Site, builder: str, steps: Sequence[str] = ("compile",)) -> None:
+        """Start the build, and wait until it has its page and its first step runs."""
         self.address = site.address(builder)
         script = "; ".join(f"$BUILDLOGS step {step} -- bash -c '{_PARROT}' || exit 1" for step in steps)
         self._agent = site.start_agent("build", "--builder", builder, "--title", "Told", "--", "bash", "-c", script)
+        self.say(READY)
+        assert self._agent.stdout is not None
+        assert READY.encode() in self._agent.stdout.readline()
 
     def say(self, *lines: str) -> None:
         """Have the running step print these lines."""
@@ -113,10 +116,8 @@ class ToldBuild:
 
     def end(self) -> int:
         """Let the running step end with its input; returns the agent's exit code once all is delivered."""
-        assert self._agent.stdin is not None
-        if not self._agent.stdin.closed:
-            self._agent.stdin.close()
-        return self._agent.wait(AGENT_SECONDS)
+        self._agent.communicate(timeout=AGENT_SECONDS)
+        return self._agent.returncode
 
     def close(self) -> None:
         """End the agent, whatever it does."""

@@ -1,167 +1,193 @@
-"""The build page in Chromium, on a real server, while a build goes on."""
+"""The build page while a build goes on, and after it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.acceptance.client import Writer, entry
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.client import entry
+from tests.browser.log import Log
+from tests.browser.site import PUBLIC, Site, ToldBuild
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with running_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
+class WrittenBuild:
+    """A build over REST, for what the agent does not do: steps at once, results of all kinds."""
 
+    def __init__(self, site: Site, builder: str) -> None:
+        self._writer = site.writer
+        build = self._writer.post("/builds", {"project": PUBLIC, "builder": builder, "title": "Written"})
+        self.id, self.url, self.number = build["id"], site.url + build["url"], build["number"]
 
-@pytest.fixture(scope="module")
-def chromium_browser(chromium: Path) -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def token(server: Server) -> str:
-    return server.token()
-
-
-@pytest.fixture
-def complaints() -> list[str]:
-    return []
-
-
-@pytest.fixture
-def page(chromium_browser: Browser, token: str, complaints: list[str]) -> Iterator[Page]:
-    """A page whose requests carry the token: the project is private. It ends with no complaint in the console."""
-    context = chromium_browser.new_context(extra_http_headers={"Authorization": f"Bearer {token}"})
-    page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    yield page
-    context.close()
-    assert complaints == []
-
-
-class LiveBuild:
-    """A build as its writer sees it."""
-
-    def __init__(self, server: Server, token: str) -> None:
-        self._writer = Writer(server.url, token)
-        self.build = self._writer.post("/builds", {"project": "demo", "builder": "linux", "title": "Live"})
-        self.url = server.url + self.build["url"]
-
-    def start_step(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-        step = self._writer.post(f"/builds/{self.build['id']}/steps", {"name": name})
+    def start(self, name: str, text: str | None = None) -> tuple[int, int]:
+        step = self._writer.post(f"/builds/{self.id}/steps", {"name": name})
         log = self._writer.post(f"/steps/{step['id']}/logs", {"name": "stdio"})
-        assert self._writer.chunks(log["id"], entry(0, f"output of {name}\n".encode())).status_code == 200
-        return step, log
+        answer = self._writer.chunks(log["id"], entry(0, (text or f"output of {name}\n").encode()))
+        assert answer.status_code == 200
+        return step["id"], log["id"]
 
-    def end_step(self, step: dict[str, Any], log: dict[str, Any], results: str) -> None:
-        assert self._writer.finish(log["id"]).status_code == 200
-        self._writer.post(f"/steps/{step['id']}/finish", {"results": results})
+    def end(self, step: tuple[int, int], results: str = "success") -> None:
+        assert self._writer.finish(step[1]).status_code == 200
+        self._writer.post(f"/steps/{step[0]}/finish", {"results": results})
 
-    def end(self, results: str) -> None:
-        self._writer.post(f"/builds/{self.build['id']}/finish", {"results": results})
+    def finish(self, results: str) -> None:
+        self._writer.post(f"/builds/{self.id}/finish", {"results": results})
 
 
 @pytest.fixture
-def live_build(server: Server, token: str) -> LiveBuild:
-    return LiveBuild(server, token)
+def build(site: Site, builder: str) -> WrittenBuild:
+    return WrittenBuild(site, builder)
 
 
-def chosen(page: Page) -> Any:
-    return page.locator("#steps [aria-current]")
+@pytest.fixture
+def failed(build: WrittenBuild) -> WrittenBuild:
+    for name, results in (("compile", "success"), ("test", "failure"), ("package", "skipped")):
+        build.end(build.start(name), results)
+    build.finish("failure")
+    return build
 
 
-def test_a_build_is_followed_from_step_to_step_to_its_end(page: Page, live_build: LiveBuild) -> None:
-    page.goto(live_build.url)
+def chosen(page: Page) -> Locator:
+    return page.locator("#steps [aria-current] .name")
+
+
+def expect_live(page: Page) -> None:
     expect(page.locator("#connection")).to_have_text("live")
-    expect(page.get_by_text("Waiting for the first step.")).to_be_visible()
-    first = live_build.start_step("compile")
-    expect(page.get_by_text("output of compile")).to_be_visible()
+
+
+def test_steps_of_the_agent_appear_with_state_and_duration_and_the_page_follows_them(
+    page: Page, told: Callable[..., ToldBuild]
+) -> None:
+    agent = told("compile", "test")
+    page.goto(agent.address)
+    expect_live(page)
+    expect(page.locator("#steps .name")).to_have_text(["compile"])
     expect(page.locator("#steps .status-word")).to_have_text(["running"])
-    live_build.end_step(*first, "warnings")
-    second = live_build.start_step("test")
-    expect(page.get_by_text("output of test")).to_be_visible()
-    expect(chosen(page)).to_contain_text("test")
-    live_build.end_step(*second, "failure")
-    live_build.end("failure")
-    expect(page.locator("#steps .status-word")).to_have_text(["warnings", "failure"])
+    expect(page.locator("#steps time")).to_have_text("1s")
+    agent.end_step()
+    expect(page.locator("#steps .status-word")).to_have_text(["success", "running"])
+    expect(chosen(page)).to_have_text("test")
+    agent.say("from the second step")
+    expect(Log(page).line("from the second step")).to_be_visible()
+    agent.end_step(3)
+    expect(page.locator("#steps .status-word")).to_have_text(["success", "failure"])
     expect(page.locator("#build-status")).to_have_text("failure")
-    expect(page).to_have_title("failure · linux #" + str(live_build.build["number"]) + " · demo")
-    assert "favicon-failed" in str(page.locator("link[rel=icon]").get_attribute("href"))
+    expect(Log(page).line("program finished with exit code 3")).to_be_visible()
     expect(page.locator("#connection")).to_be_hidden()
+    assert agent.end() == 1
 
 
-def test_who_chose_a_step_stays_there_and_goes_back_to_following(page: Page, live_build: LiveBuild) -> None:
-    first = live_build.start_step("compile")
-    live_build.end_step(*first, "success")
-    live_build.start_step("test")
-    page.goto(live_build.url)
-    expect(page.locator("#connection")).to_have_text("live")
-    page.get_by_role("link", name="compile").click()
-    expect(page).to_have_url(live_build.url + "?step=1")
+def test_a_build_is_seen_from_before_its_first_step_to_its_end_in_title_and_icon_too(
+    page: Page, build: WrittenBuild, builder: str
+) -> None:
+    page.goto(build.url)
+    expect_live(page)
+    expect(page.get_by_text("Waiting for the first step.")).to_be_visible()
+    step = build.start("compile")
     expect(page.get_by_text("output of compile")).to_be_visible()
-    live_build.start_step("package")
-    expect(page.locator("#steps .step")).to_have_count(3)
-    expect(chosen(page)).to_contain_text("compile")
+    build.end(step, "warnings")
+    build.finish("warnings")
+    expect(page.locator("#steps .status-word")).to_have_text(["warnings"])
+    expect(page).to_have_title(f"warnings · {builder} #{build.number} · {PUBLIC}")
+    assert "favicon-success" in str(page.locator("link[rel=icon]").get_attribute("href"))
+
+
+def test_a_failed_build_opens_at_its_failed_step(page: Page, failed: WrittenBuild) -> None:
+    page.goto(failed.url)
+    expect(chosen(page)).to_have_text("test")
+    expect(page.get_by_text("output of test")).to_be_visible()
+    assert "favicon-failed" in str(page.locator("link[rel=icon]").get_attribute("href"))
+
+
+def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, failed: WrittenBuild) -> None:
+    page.goto(failed.url)
+    expect(page.get_by_text("output of test")).to_be_visible()
+    page.locator(".step", has_text="compile").click()
+    expect(page).to_have_url(f"{failed.url}?step=1")
+    expect(page.get_by_text("output of compile")).to_be_visible()
+    expect(chosen(page)).to_have_text("compile")
     page.go_back()
-    expect(chosen(page)).to_contain_text("package")
+    expect(page).to_have_url(failed.url)
+    expect(page.get_by_text("output of test")).to_be_visible()
+    page.go_forward()
+    expect(page.get_by_text("output of compile")).to_be_visible()
 
 
-def test_the_page_goes_on_after_the_server_was_away(
-    page: Page, server: Server, live_build: LiveBuild, complaints: list[str]
+def test_a_step_is_chosen_with_the_keyboard_alone(page: Page, failed: WrittenBuild) -> None:
+    page.goto(failed.url)
+    expect(page.get_by_text("output of test")).to_be_visible()
+    page.locator(".step").nth(1).focus()
+    page.keyboard.press("Tab")
+    expect(page.locator(".step", has_text="package")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("output of package")).to_be_visible()
+    expect(page.locator(".step", has_text="package")).to_be_focused()
+
+
+def test_who_chose_a_step_stays_there_and_goes_back_to_following(page: Page, build: WrittenBuild) -> None:
+    build.end(build.start("compile"))
+    build.start("test")
+    page.goto(build.url)
+    expect_live(page)
+    page.locator(".step", has_text="compile").click()
+    expect(page.get_by_text("output of compile")).to_be_visible()
+    build.start("package")
+    expect(page.locator("#steps .step")).to_have_count(3)
+    expect(chosen(page)).to_have_text("compile")
+    page.go_back()
+    expect(chosen(page)).to_have_text("package")
+
+
+def test_marked_lines_say_whose_they_are_and_the_page_stays_with_them(page: Page, build: WrittenBuild) -> None:
+    step = build.start("compile", "one\ntwo\nthree\n")
+    page.goto(build.url)
+    expect_live(page)
+    Log(page).number(2).click()
+    expect(page).to_have_url(f"{build.url}?step=1#L2")
+    build.end(step)
+    build.start("test")
+    expect(page.locator("#steps .step")).to_have_count(2)
+    expect(chosen(page)).to_have_text("compile")
+    page.reload()
+    expect(Log(page).marked).to_have_text(["two"])
+    page.locator(".step", has_text="test").click()
+    expect(page).to_have_url(f"{build.url}?step=2")
+    expect(Log(page).marked).to_have_count(0)
+    Log(page).expect_following(True)
+
+
+def test_lines_marked_in_one_step_are_not_marked_in_the_one_that_follows_it(page: Page, build: WrittenBuild) -> None:
+    step = build.start("compile", "one\ntwo\n")
+    page.goto(f"{build.url}#L2")
+    expect_live(page)
+    expect(Log(page).marked).to_have_text(["two"])
+    build.end(step)
+    build.start("test", "three\nfour\n")
+    expect(Log(page).line("four")).to_be_visible()
+    expect(page).to_have_url(build.url)
+    expect(Log(page).marked).to_have_count(0)
+    Log(page).expect_following(True)
+
+
+def test_without_scripts_the_steps_the_tail_and_the_links_are_there(
+    browser: Browser, site: Site, build: WrittenBuild
 ) -> None:
-    page.goto(live_build.url)
-    expect(page.locator("#connection")).to_have_text("live")
-    server.kill()
-    expect(page.locator("#connection")).to_have_text("reconnecting…")
-    server.start()
-    live_build.start_step("compile")
-    expect(page.get_by_text("output of compile")).to_be_visible(timeout=20_000)
-    # Chromium itself reports each attempt that meets a closed port, and what it was fetching at that moment.
-    away = ("WebSocket connection to", "Failed to load resource: net::ERR_CONNECTION")
-    complaints[:] = [text for text in complaints if not text.startswith(away)]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_no_page_is_wider_than_the_window(
-    chromium_browser: Browser, live_build: LiveBuild, server: Server, token: str, scheme: Any, width: int
-) -> None:
-    _, log = live_build.start_step("compile-" + "x" * 60)
-    headers = {"Authorization": f"Bearer {token}"}
-    context = chromium_browser.new_context(
-        viewport={"width": width, "height": 740}, color_scheme=scheme, extra_http_headers=headers
-    )
+    build.end(build.start("compile"))
+    build.start("test", "first\n" + "x" * 70_000 + "\n\x1b[31mlast\x1b[0m\n")
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()
-    for address in ("/", "/p/demo/", "/p/demo/linux/", live_build.build["url"], log["url"]):
-        page.goto(server.url + address)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, address
-    context.close()
-
-
-def test_without_scripts_the_log_and_the_steps_are_there(
-    chromium_browser: Browser, live_build: LiveBuild, token: str
-) -> None:
-    live_build.end_step(*live_build.start_step("compile"), "success")
-    live_build.start_step("test")
-    context = chromium_browser.new_context(
-        java_script_enabled=False, extra_http_headers={"Authorization": f"Bearer {token}"}
-    )
-    page = context.new_page()
-    page.goto(live_build.url)
-    expect(page.locator("pre.plain")).to_have_text("output of test\n")
+    page.goto(build.url)
+    expect(page.locator("pre.plain")).to_have_text("last")
     expect(page.locator("pre.plain")).to_be_visible()
-    page.get_by_role("link", name="compile").click()
-    expect(page.locator("pre.plain")).to_have_text("output of compile\n")
+    expect(page.locator(".plain-head span").first).to_contain_text("The last 64 KiB of")
+    whole, refresh = page.locator(".plain-head a").all()
+    assert page.request.get(str(whole.get_attribute("href"))).text().startswith("first\n")
+    expect(refresh).to_have_attribute("href", page.url.removeprefix(site.url))
+    page.locator(".step", has_text="compile").click()
+    expect(page.locator("pre.plain")).to_have_text("output of compile")
+    page.get_by_role("link", name="Full width").click()
+    expect(page.locator("pre.plain")).to_have_text("output of compile")
     context.close()

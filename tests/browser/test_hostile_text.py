@@ -1,0 +1,77 @@
+"""Names and output from outside execute nothing, break no policy, and mislead nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+from tests.acceptance.client import entry
+from tests.browser.content import HOSTILE_BUILDER, HOSTILE_LOG, HOSTILE_STEP, add_hostile
+from tests.browser.log import Log
+from tests.browser.site import PUBLIC, Site
+from tests.browser.watcher import Watcher
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def dialogs(page: Page) -> list[str]:
+    """What any script said that got to run: each hostile text calls alert()."""
+    opened: list[str] = []
+    page.on("dialog", lambda dialog: (opened.append(dialog.message), dialog.dismiss()))
+    return opened
+
+
+def test_hostile_names_are_text_on_every_page(page: Page, site: Site, dialogs: list[str]) -> None:
+    build = add_hostile(site)
+    page.goto(build)
+    expect(page.locator("#build-title")).to_contain_text("<script>alert(1)</script>")
+    expect(page.locator("#steps .name")).to_have_text(HOSTILE_STEP)
+    expect(page.locator(".tab").last).to_have_text("<u>")
+    expect(page.locator("h1 b, h1 script, .steps b, .tabs u, .facts i")).to_have_count(0)
+    page.goto(f"/p/{PUBLIC}/{HOSTILE_BUILDER}/")
+    expect(page.locator(".build-row .title").first).to_contain_text("<script>alert(1)</script>")
+    for path in (f"/p/{PUBLIC}/", "/"):
+        page.goto(path)
+        expect(page.get_by_text(HOSTILE_BUILDER).first).to_be_visible()
+    assert dialogs == []
+
+
+def test_hostile_output_is_text_and_what_is_invisible_is_named(
+    page: Page, write_log: Callable[..., str], dialogs: list[str]
+) -> None:
+    page.goto(write_log(entry(0, HOSTILE_LOG)))
+    log = Log(page)
+    expect(log.text(1)).to_have_text("<img src=x onerror=alert(1)><script>alert(1)</script>")
+    expect(log.text(2)).to_contain_text("link \u2400")
+    expect(log.text(3)).to_contain_text("if access == ⟨RLO⟩⟨LRI⟩// admin⟨PDI⟩ ⟨LRI⟩user: ⟨BOM⟩yes")
+    expect(log.text(4)).to_contain_text("not UTF-8")
+    expect(log.text(5)).to_have_attribute("data-cut", "… cut here: the line has 30,000 characters")
+    expect(log.viewer.locator("img, script, a[href^=javascript]")).to_have_count(0)
+    expect(page).to_have_title("stdio · compile · " + page.url.split("/")[5] + " #1")
+    assert dialogs == []
+
+
+def test_the_policy_stops_what_hostile_text_would_do(
+    page: Page, watcher: Watcher, write_log: Callable[..., str]
+) -> None:
+    """The other tests hear no violation because there is none, not because nobody listens."""
+    watcher.expect("^console error: ")
+    page.goto(write_log(entry(0, b"text\n")))
+    stopped = "f => { try { f() } catch { return } }"
+    page.evaluate(f"({stopped})(() => {{ document.body.innerHTML = '<b>' }})")
+    page.evaluate("document.body.append(Object.assign(new Image(), {src: 'https://example.org/x.png'}))")
+    expect(page.locator("img[src*=example]")).to_have_count(1)
+    page.wait_for_function("document.querySelector('img[src*=example]').complete")
+    assert sorted(text.split()[1] for text in watcher.take()) == ["img-src", "require-trusted-types-for"]
+
+
+def test_without_scripts_hostile_output_is_text_too(browser, site: Site, write_log: Callable[..., str]) -> None:
+    context: BrowserContext = browser.new_context(base_url=site.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(write_log(entry(0, HOSTILE_LOG)))
+    expect(page.locator("pre.plain")).to_contain_text("<img src=x onerror=alert(1)><script>alert(1)</script>")
+    expect(page.locator("pre.plain *")).to_have_count(0)
+    context.close()
