@@ -119,6 +119,8 @@ export class LogViewer {
 
   #setSocketState(state) {
     this.#socketState = state;
+    // What was stored before the page came is not new, drawn or not.
+    if (!this.#wasLive) this.#follow.saw(this.#store.last);
     this.#wasLive ||= state === "live";
     this.#tellState();
     if (state === "stopped" && this.#error) this.#view.showError(this.#error);
