@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -66,7 +67,7 @@ def test_steps_of_the_agent_appear_with_state_and_duration_and_the_page_follows_
     expect_live(page)
     expect(page.locator("#steps .name")).to_have_text(["compile"])
     expect(page.locator("#steps .status-word")).to_have_text(["running"])
-    expect(page.locator("#steps time")).to_have_text("1s")
+    expect(page.locator("#steps time")).to_have_text(re.compile(r"^[1-9]\d*s$"))
     agent.end_step()
     expect(page.locator("#steps .status-word")).to_have_text(["success", "running"])
     expect(chosen(page)).to_have_text("test")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.client import entry
 from tests.browser.content import HOSTILE_BUILDER, HOSTILE_LOG, HOSTILE_STEP, add_hostile
@@ -68,8 +68,10 @@ def test_the_policy_stops_what_hostile_text_would_do(
     assert sorted(text.split()[1] for text in watcher.take()) == ["img-src", "require-trusted-types-for"]
 
 
-def test_without_scripts_hostile_output_is_text_too(browser, site: Site, write_log: Callable[..., str]) -> None:
-    context: BrowserContext = browser.new_context(base_url=site.url, java_script_enabled=False)
+def test_without_scripts_hostile_output_is_text_too(
+    browser: Browser, site: Site, write_log: Callable[..., str]
+) -> None:
+    context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()
     page.goto(write_log(entry(0, HOSTILE_LOG)))
     expect(page.locator("pre.plain")).to_contain_text("<img src=x onerror=alert(1)><script>alert(1)</script>")
