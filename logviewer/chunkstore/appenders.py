@@ -50,6 +50,11 @@ class Appenders:
         finally:
             appender.release()
 
+    def knows(self, key: str) -> bool:
+        """Say whether this process has checked the log's end already."""
+        with self._mutex:
+            return key in self._open or key in self._ends
+
     def forget(self, key: str, appender: LogAppender) -> None:
         """Drop a log that is gone, with what was known of its end."""
         with self._mutex:

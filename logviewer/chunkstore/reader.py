@@ -66,6 +66,10 @@ class LogReader:
                 os.close(fd)
         self._index_fd = self._text_fd = -1
 
+    def has_unsynced_records(self) -> bool:
+        """Say whether a crash may have left records here that recovery would cut."""
+        return self._index.synced() < self._index.count()
+
     def end(self) -> LogEnd:
         """Return where the log stands now. Two fstat where it has not moved."""
         self._look()

@@ -1,5 +1,6 @@
 """The store's front: logs by key."""
 
+import logging
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,12 +8,15 @@ from pathlib import Path
 from logviewer.chunkstore.appender import LogAppender
 from logviewer.chunkstore.appenders import MAX_OPEN_LOGS, Appenders
 from logviewer.chunkstore.disk import sync_directories
+from logviewer.chunkstore.errors import LogLocked
 from logviewer.chunkstore.files import create_files, delete_files
 from logviewer.chunkstore.keys import log_files
 from logviewer.chunkstore.reader import LogReader
 from logviewer.chunkstore.shapes import Appended, Finished
 from logviewer.chunkstore.syncer import SYNC_INTERVAL_SECONDS, FsyncPolicy, Mark, Syncer
 from logviewer.chunkstore.wire import Entry
+
+logger = logging.getLogger(__name__)
 
 
 class ChunkStore:
@@ -91,13 +95,33 @@ class ChunkStore:
         self._appenders.close_log(key)
 
     def reader(self, key: str) -> LogReader:
-        """Open the log for reading. Raises NoSuchLog, CorruptIndex."""
-        return LogReader(log_files(self.root, key))
+        """Open the log for reading. Raises NoSuchLog, CorruptIndex.
+
+        What was not on stable storage when this process first meets the log is checked before anyone reads it, and
+        cut where it fails, as before appending: after a loss of power nobody is shown what recovery takes back. Call
+        it on a thread that may wait, therefore; later readers of the log cost two opens.
+        """
+        reader = LogReader(log_files(self.root, key))
+        try:
+            if reader.has_unsynced_records() and not self._appenders.knows(key):
+                self._recover(key)
+        except BaseException:
+            reader.close()
+            raise
+        return reader
 
     def close(self) -> None:
         """Wait for appends under way, put on stable storage what the policy promises, close all files."""
         self._appenders.close()
         self._syncer.close()
+
+    def _recover(self, key: str) -> None:
+        """Check a log's end, unless another process is at it, which has checked it then, or it cannot be written."""
+        try:
+            with self._appenders.exclusive(key):
+                pass
+        except (LogLocked, PermissionError) as error:
+            logger.info("%s is read unchecked: %s", key, error)
 
     def _mark(self, appender: LogAppender) -> None:
         """Have the log synced within the interval."""

@@ -184,3 +184,38 @@ def flip(path: Path, place: int) -> None:
     data = bytearray(path.read_bytes())
     data[place] ^= 0x55
     path.write_bytes(data)
+
+
+def test_a_reader_is_never_shown_what_recovery_takes_back(tmp_path: Path):
+    write_log(tmp_path)
+    text = tmp_path / f"{KEY}.log"
+    text.write_bytes(PAYLOAD[:7] + bytes(len(PAYLOAD) - 7))  # zeros where pages had not reached the disk
+    store = ChunkStore(tmp_path)
+    with store.reader(KEY) as reader:
+        assert reader.end().size == 7
+        frame = reader.frame(0)
+        assert frame is not None
+        assert frame.data == PAYLOAD[:7]
+    assert text.read_bytes() == PAYLOAD[:7]
+
+
+def test_a_log_that_is_on_stable_storage_is_read_without_its_lock(tmp_path: Path):
+    write_log(tmp_path)
+    store = ChunkStore(tmp_path)
+    store.finish(KEY)
+    store.close()
+    other = ChunkStore(tmp_path)
+    other.reader(KEY).close()
+    assert not other._appenders.knows(KEY)
+
+
+def test_a_log_that_cannot_be_written_is_read_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    write_log(tmp_path)
+
+    def refused(*_: object) -> None:
+        raise PermissionError
+
+    store = ChunkStore(tmp_path)
+    monkeypatch.setattr("logviewer.chunkstore.appender.LogAppender.acquire", refused)
+    with store.reader(KEY) as reader:
+        assert reader.end().size == len(PAYLOAD)
