@@ -7,6 +7,7 @@ variable's name, and `refuse_wrong` ends the start with one line for each, befor
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ import dj_database_url
 TRUE_WORDS = frozenset({"1", "true", "yes", "on"})
 FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 MIN_SECRET_KEY_CHARACTERS = 50
+HOST_PATTERN = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 
 Fallback = TypeVar("Fallback")
@@ -78,6 +80,14 @@ class Environment:
             return list(default)
         return [word.strip() for word in value.split(",") if word.strip()]
 
+    def hosts(self, name: str, default: Sequence[str]) -> list[str]:
+        """A list of host names or addresses, without ports; `.example.org` is all below it, `*` is any."""
+        found = self.words(name, default)
+        for host in found:
+            if host != "*" and not HOST_PATTERN.fullmatch(host):
+                return self._wrong(name, f"{host!r} is not a host name", list(default))
+        return found
+
     def origins(self, name: str) -> list[str]:
         """A list of origins, scheme://host[:port] each."""
         found = self.words(name, [])
@@ -126,7 +136,11 @@ class Environment:
         value = self._variables.get(name)
         if not value:
             return None
-        parts = urlsplit(value)
+        try:
+            parts = urlsplit(value)
+            _ = parts.port  # raises where it is no port
+        except ValueError as error:
+            return self._wrong(name, str(error), None)
         if parts.scheme not in ("redis", "rediss", "unix") or not (parts.netloc or parts.path):
             return self._wrong(name, "must look like redis://host:6379/0", None)
         return value

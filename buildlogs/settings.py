@@ -11,7 +11,7 @@ environment = Environment()
 DEBUG = environment.flag("BUILDLOGS_DEBUG", default=False)
 DATA_DIR = environment.directory("BUILDLOGS_DATA_DIR", BASE_DIR / "data")
 SECRET_KEY = environment.secret_key("BUILDLOGS_SECRET_KEY", DATA_DIR, debug=DEBUG)
-ALLOWED_HOSTS = environment.words("BUILDLOGS_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+ALLOWED_HOSTS = environment.hosts("BUILDLOGS_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = environment.origins("BUILDLOGS_TRUSTED_ORIGINS")
 BEHIND_HTTPS = environment.flag("BUILDLOGS_HTTPS", default=False)
 REDIS_URL = environment.redis("REDIS_URL")
@@ -135,10 +135,15 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "handlers": {
+        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "nowhere": {"class": "logging.NullHandler"},
+    },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"handlers": [], "level": "WARNING", "propagate": True},
+        # Anyone can send a wrong Host; the answer says it, and a traceback each would fill the log.
+        "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         "daphne": {"level": "WARNING"},
     },
 }

@@ -13,7 +13,6 @@ from logviewer.intake import counters
 from logviewer.intake.output import append_output
 from logviewer.live.database import in_database_aside
 from logviewer.models import LogFile
-from logviewer.resources.problems import Problem
 
 CHUNK_STREAM_TYPE = "application/vnd.buildlogs.chunks"
 TEXT_TYPE = "text/plain"
@@ -22,20 +21,10 @@ CHANNEL_NAMES = {channel.name.lower(): channel for channel in Channel}
 Parse = Callable[[bytes], list[Entry]]
 
 
-class UnsupportedType(BadRequest):
-    """A body of a type that this door does not take."""
-
-    def __init__(self, given: str) -> None:
-        detail = f"Content-Type must be {CHUNK_STREAM_TYPE} or {TEXT_TYPE}, not {given[:80]!r}"
-        super().__init__("Content-Type", detail)
-        self.problem = Problem(
-            type="invalid", title="Unsupported media type", status=415, detail=detail, errors={"Content-Type": [detail]}
-        )
-
-
 async def _append(exchange: Exchange) -> None:
     """Check who writes, read the body, store it, acknowledge it; the database's counters follow after that."""
     log = await writable_log(exchange.scope, int(exchange.path["log_id"]))
+    exchange.refuse_unknown_parameters({"channel"})
     offset = exchange.number("Upload-Offset", exchange.header(b"upload-offset"))
     skip = exchange.number("Upload-Skip", exchange.header(b"upload-skip")) or 0
     if skip and offset is None:
@@ -66,7 +55,8 @@ def _parser(exchange: Exchange) -> Parse:
             raise BadRequest("channel", "a chunk stream names its channels itself")
         return parse_chunk_stream
     if content_type != TEXT_TYPE:
-        raise UnsupportedType(content_type)
+        detail = f"Content-Type must be {CHUNK_STREAM_TYPE} or {TEXT_TYPE}, not {content_type[:80]!r}"
+        raise BadRequest("Content-Type", detail, status=415, title="Unsupported media type")
     number = CHANNEL_NAMES.get(channel or "stdout")
     if number is None:
         raise BadRequest("channel", f"channel must be one of {', '.join(CHANNEL_NAMES)}")

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
 from logviewer.doors.identity import Scope, header, host_is_allowed
 from logviewer.resources.errors import TooLarge
-from logviewer.resources.problems import Problem, problem_from
+from logviewer.resources.problems import Problem, internal, problem_from
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +29,19 @@ MAX_BODY_BYTES = 1024 * 1024 + 64 * 1024
 COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
 
-class BadRequest(Exception):
+class RefusedRequest(Exception):
+    """A request that is answered with `problem`."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.detail)
+        self.problem = problem
+
+
+class BadRequest(RefusedRequest):
     """A request that cannot be understood; `field` is the parameter or header at fault."""
 
-    def __init__(self, field: str, detail: str) -> None:
-        super().__init__(detail)
-        self.problem = Problem(type="invalid", title="Bad request", status=400, detail=detail, errors={field: [detail]})
+    def __init__(self, field: str, detail: str, *, status: int = 400, title: str = "Bad request") -> None:
+        super().__init__(Problem("invalid", title, status, detail, {field: [detail]}))
 
 
 class ClientGone(Exception):
@@ -64,6 +71,14 @@ class Exchange:
         if len(values) > 1:
             raise BadRequest(name, f"{name} is given {len(values)} times")
         return values[0]
+
+    def refuse_unknown_parameters(self, known: Collection[str]) -> None:
+        """Refuse what this address does not know: a wish that is not heard had better not look granted."""
+        for name in self.query:
+            if name not in known:
+                raise BadRequest(
+                    name[:80], f"there is no parameter {name[:80]!r}; there are {', '.join(sorted(known))}"
+                )
 
     def number(self, field: str, text: str | None) -> int | None:
         """`text` as a whole number of 0 or more, or None where it is None."""
@@ -158,13 +173,13 @@ async def _dispatch(exchange: Exchange, handlers: Mapping[str, Handler]) -> None
 
 def _problem(error: Exception) -> Problem:
     """What the client is told of `error`; what is nobody's business is logged instead."""
-    if isinstance(error, BadRequest):
+    if isinstance(error, RefusedRequest):
         return error.problem
     known = problem_from(error)
     if known is not None:
         return known
     logger.error("a byte door failed", exc_info=error)
-    return Problem(type="internal", title="Internal error", status=500, detail="the server failed; it logged why")
+    return internal()
 
 
 async def _send_problem(exchange: Exchange, problem: Problem) -> None:

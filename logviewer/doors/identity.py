@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
+from django.middleware.csrf import CsrfViewMiddleware
 
 from logviewer.live.database import in_database
 from logviewer.models import LogFile
 from logviewer.resources import access
+from logviewer.resources.errors import Forbidden
 
 Scope = MutableMapping[str, Any]
 Noun = TypeVar("Noun")
@@ -80,4 +85,25 @@ async def writable_log(scope: Scope, log_id: int) -> LogFile:
     Raises:
         AccessError: one of its kinds.
     """
-    return await in_database(lambda: access.writable_log(_identify(scope), log_id))
+    return await in_database(_writable_log, scope, log_id)
+
+
+def _writable_log(scope: Scope, log_id: int) -> LogFile:
+    caller = _identify(scope)
+    if caller.token is None and caller.user.is_authenticated:
+        _refuse_forgery(scope)
+    return access.writable_log(caller, log_id)
+
+
+def _refuse_forgery(scope: Scope) -> None:
+    """Have Django look for the CSRF token (cookie and X-CSRFToken header) and the origin of a session's write.
+
+    Raises:
+        Forbidden: it is not satisfied.
+    """
+    headers = [(name, value) for name, value in scope["headers"] if name != b"content-type"]  # the body is no form
+    request = ASGIRequest({**scope, "headers": headers}, BytesIO())
+    middleware = CsrfViewMiddleware(lambda _: HttpResponse())
+    middleware.process_request(request)
+    if middleware.process_view(request, lambda _: HttpResponse(), (), {}) is not None:
+        raise Forbidden("a session's write needs the X-CSRFToken header, from a page of this site")

@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)\Z")
-MAX_DIGITS = 18
+MAX_DIGITS = 1000
+"""More in a number is not read: Python's int takes time that grows with the square of them."""
 
 
 @dataclass(frozen=True)

@@ -8,22 +8,35 @@ from collections.abc import AsyncIterator
 
 from logviewer.chunkstore import Channel, Frame, LogEnd, LogReader
 from logviewer.doors.chunks import CHANNEL_NAMES
-from logviewer.doors.http import BadRequest, Exchange, Headers, door, while_connected
+from logviewer.doors.http import BadRequest, Exchange, Headers, RefusedRequest, door, while_connected
 from logviewer.doors.identity import readable_log
 from logviewer.doors.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
 from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
 from logviewer.models import LogFile
+from logviewer.resources.problems import Problem
 
 PIECE_BYTES = 256 * 1024
 MAX_RUNS_IN_PIECE = 16_384
+PARAMETERS = frozenset({"channels", "follow", "download"})
 ALL_CHANNELS = frozenset(int(channel) for channel in Channel)
 
 Channels = frozenset[int]
 
 
+class UnsatisfiableRange(RefusedRequest):
+    """A range outside a text of `size` bytes."""
+
+    def __init__(self, size: int) -> None:
+        detail = f"the text has {size} bytes; the range lies outside"
+        headers = {"Content-Range": f"bytes */{size}", "Accept-Ranges": "bytes"}
+        problem = Problem("invalid", "Range not satisfiable", 416, detail, {"Range": [detail]}, headers=headers)
+        super().__init__(problem)
+
+
 async def _raw(exchange: Exchange) -> None:
     """Answer with the text of the log, by its state and the request's wishes."""
     log = await readable_log(exchange.scope, int(exchange.path["log_id"]))
+    exchange.refuse_unknown_parameters(PARAMETERS)
     channels = _channels(exchange.parameter("channels"))
     follow = _flag(exchange, "follow")
     headers = _headers(log, download=_flag(exchange, "download"))
@@ -47,7 +60,6 @@ async def _consume_body(exchange: Exchange) -> None:
 
 async def _whole(exchange: Exchange, log: LogFile, reader: LogReader, end: LogEnd, headers: Headers) -> None:
     """A finished log, all channels: length and ETag are known, so it can be cached and read in ranges."""
-    headers = [*headers, ("Cache-Control", "no-cache"), ("Vary", "Accept-Encoding, Authorization, Cookie")]
     wanted: ByteRange | None = None
     if log.text_sha256 is not None:  # the row follows the store; until it has, there is no ETag to give
         etag = f'"{log.text_sha256}"'
@@ -60,8 +72,7 @@ async def _whole(exchange: Exchange, log: LogFile, reader: LogReader, end: LogEn
             if exchange.scope["method"] == "GET":
                 wanted = parse_range(exchange.header(b"range"), exchange.header(b"if-range"), etag, end.size)
         except Unsatisfiable:
-            await exchange.respond(416, [*headers, ("Content-Range", f"bytes */{end.size}")], b"")
-            return
+            raise UnsatisfiableRange(end.size) from None
     span = wanted or ByteRange(0, end.size)
     headers = [*headers, ("Content-Length", str(span.stop - span.start))]
     if wanted is None:
@@ -177,6 +188,8 @@ def _headers(log: LogFile, *, download: bool) -> list[tuple[str, str]]:
     headers = [
         ("Content-Type", "text/plain; charset=utf-8"),
         ("Content-Security-Policy", "default-src 'none'; sandbox"),
+        ("Cache-Control", "no-cache"),
+        ("Vary", "Accept-Encoding, Authorization, Cookie"),
     ]
     if download:
         headers.append(("Content-Disposition", f'attachment; filename="{download_name(log)}"'))

@@ -9,6 +9,9 @@ from channels.routing import URLRouter
 from django.urls import re_path
 
 from logviewer.doors.chunks import append_chunks
+from logviewer.doors.http import Receive, Send
+from logviewer.doors.identity import Scope, header
+from logviewer.doors.rates import Application
 from logviewer.doors.raw import raw_text
 from logviewer.doors.socket import NoSuchSocket
 from logviewer.doors.watch_build import WatchBuild
@@ -22,11 +25,21 @@ def _at(pattern: str, application: Any) -> Any:
     return re_path(pattern, application)
 
 
+def _with_session(application: Application) -> Application:
+    """Look up the browser's session where there can be one: a machine that sends no cookie does not wait for it."""
+    looked_up = AuthMiddlewareStack(application)
+
+    async def door(scope: Scope, receive: Receive, send: Send) -> None:
+        await (looked_up if header(scope, b"cookie") else application)(scope, receive, send)
+
+    return door
+
+
 http_doors = [
-    _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", append_chunks),
-    _at(rf"^api/v1/logs/(?P<log_id>{ID})/raw$", AuthMiddlewareStack(raw_text)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", _with_session(append_chunks)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/raw$", _with_session(raw_text)),
 ]
-"""Byte paths over HTTP. Writing takes tokens only; reading takes the browser's session too."""
+"""Byte paths over HTTP."""
 
 websockets = AuthMiddlewareStack(
     URLRouter(

@@ -268,3 +268,31 @@ def test_a_writer_that_sends_too_much_is_told_when_to_go_on(data_dir: Path) -> N
         assert_problem(answer, 429, "rate-limited")
         assert 1 <= int(answer.headers["retry-after"]) <= 10
         assert len(text_of(writer, log)) == 999_000
+
+
+def test_a_session_may_write_with_its_csrf_token_only(server: Server, writer: Writer, log: dict[str, Any]) -> None:
+    server.manage(
+        "shell",
+        "--verbosity=0",
+        "--command",
+        "from django.contrib.auth.models import User;"
+        "User.objects.filter(username='keeper').exists() or User.objects.create_superuser('keeper', password='pw')",
+    )
+    with httpx.Client(base_url=server.url) as browser:
+        browser.get("/admin/login/")
+        form = {"username": "keeper", "password": "pw", "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert browser.post("/admin/login/?next=/healthz", data=form).status_code == 302
+        address, headers = f"/api/v1/logs/{log['id']}/chunks", {"Content-Type": CHUNKS_TYPE}
+        assert_problem(browser.post(address, content=entry(0, b"forged"), headers=headers), 403, "forbidden")
+        assert text_of(writer, log) == b""
+        headers["X-CSRFToken"] = browser.cookies["csrftoken"]
+        assert browser.post(address, content=entry(0, b"meant"), headers=headers).status_code == 200
+        assert browser.get(f"/api/v1/logs/{log['id']}/raw").content == b"meant"
+
+
+def test_a_parameter_that_is_not_known_is_refused(writer: Writer, log: dict[str, Any]) -> None:
+    answer = writer.http.post(
+        f"/logs/{log['id']}/chunks?chanel=stderr", content=b"x", headers={"Content-Type": "text/plain"}
+    )
+    assert "chanel" in assert_problem(answer, 400, "invalid")["errors"]
+    assert text_of(writer, log) == b""

@@ -68,11 +68,12 @@ def test_a_range_is_206_with_those_bytes(
     assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(TEXT)}"
 
 
-@pytest.mark.parametrize("wanted", [f"bytes={len(TEXT)}-", "bytes=-0"])
+@pytest.mark.parametrize("wanted", [f"bytes={len(TEXT)}-", "bytes=-0", f"bytes={10**30}-"])
 def test_a_range_outside_is_416(writer: Writer, finished: dict[str, Any], wanted: str) -> None:
     answer = get(writer, finished, headers={"Range": wanted})
     assert answer.status_code == 416
     assert answer.headers["content-range"] == f"bytes */{len(TEXT)}"
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("wanted", ["bytes=5-2", "lines=1-2", "bytes=a-b", "bytes=0-1,3-4", "bytes=-"])
@@ -117,7 +118,9 @@ def test_download_names_the_file(writer: Writer, finished: dict[str, Any]) -> No
     assert disposition == f'attachment; filename="demo-linux-{number}-compile-std-io.log"'
 
 
-@pytest.mark.parametrize("params", [{"channels": "stdin"}, {"channels": ""}, {"follow": "yes"}, {"download": "2"}])
+@pytest.mark.parametrize(
+    "params", [{"channels": "stdin"}, {"channels": ""}, {"follow": "yes"}, {"download": "2"}, {"from-line": "2"}]
+)
 def test_parameters_that_make_no_sense_are_400(
     writer: Writer, finished: dict[str, Any], params: dict[str, str]
 ) -> None:

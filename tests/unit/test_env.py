@@ -96,6 +96,26 @@ def test_what_is_not_an_origin_is_refused_by_name(value):
     assert only_problem(environment).startswith(f"ORIGINS: {value!r}")
 
 
+@pytest.mark.parametrize("value", ["a b", "/x", "logs.example.org:8000", "https://logs.example.org", "-"])
+def test_what_is_not_a_host_is_refused_by_name(value):
+    environment = Environment({"HOSTS": f"fine.example,{value}"})
+    assert environment.hosts("HOSTS", ["localhost"]) == ["localhost"]
+    assert only_problem(environment).startswith(f"HOSTS: {value!r}")
+
+
+def test_hosts_are_names_addresses_and_patterns():
+    hosts = ["logs.example.org", ".example.org", "10.0.0.1", "[::1]", "*", "a_b"]
+    environment = Environment({"HOSTS": ",".join(hosts)})
+    assert environment.hosts("HOSTS", []) == hosts
+    assert environment.problems == []
+
+
+def test_a_redis_port_that_is_none_is_refused_by_name():
+    environment = Environment({"REDIS_URL": "redis://h:99999/0"})
+    assert environment.redis("REDIS_URL") is None
+    assert only_problem(environment).startswith("REDIS_URL: ")
+
+
 def test_networks_may_be_single_addresses():
     environment = Environment({"PROXIES": "127.0.0.1, 10.0.0.0/8,::1"})
     assert [str(network) for network in environment.networks("PROXIES")] == ["127.0.0.1/32", "10.0.0.0/8", "::1/128"]

@@ -67,3 +67,9 @@ def test_a_redis_that_answers_is_fine(client: Client, settings: Any, redis_url: 
 
 def test_health_is_not_to_be_posted_to(client: Client) -> None:
     assert client.post("/healthz").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz"])
+@pytest.mark.django_db
+def test_only_reading_is_answered(path: str) -> None:
+    assert Client(enforce_csrf_checks=True).post(path).status_code == 405
