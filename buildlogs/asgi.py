@@ -10,11 +10,24 @@ django_application = get_asgi_application()
 # These need the app registry, which the line above has filled.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.conf import settings  # noqa: E402
+from django.core.signals import request_finished  # noqa: E402
+from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from logviewer.doors.guard import guard  # noqa: E402
 from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
+
+
+def close_connections(**_signal: object) -> None:
+    """Close the database connections of a request's thread, which ends with the request and can hand them to nobody.
+
+    Left open they wait for the garbage collector: measured, up to 80 at 20 requests at once, and PostgreSQL takes 100.
+    """
+    connections.close_all()
+
+
+request_finished.connect(close_connections)
 
 # Channels' router takes ASGI applications where Django's stubs expect views.
 whatever_else = re_path(r"", django_application)  # type: ignore[arg-type]
