@@ -6,12 +6,13 @@ import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
-from logviewer.chunkstore import Frame, LogEnd, LogReader, NoSuchLog, Position
+from logviewer.chunkstore import Frame, LogEnd, NoSuchLog, Position
 from logviewer.doors.frames import encode_frame
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, readable_log
 from logviewer.doors.socket import BAD_REQUEST, NORMAL, RELOAD, Refused, Socket
 from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
+from logviewer.live.consumer import Producer
 from logviewer.live.database import in_database
 from logviewer.live.watch import MAX_FRAME_BYTES
 from logviewer.models import LogFile, LogState
@@ -49,9 +50,7 @@ class WatchLog(ConsumerMixin, Socket):
         """Say where the stream starts, then be fed."""
         start_text, self._window = self._wishes()
         try:
-            with await asyncio.to_thread(chunk_store().reader, self.log.key) as reader:
-                start = await asyncio.to_thread(_start, reader, start_text)
-                end = reader.end()
+            start, end = await asyncio.to_thread(_start, self.log.key, start_text)
         except NoSuchLog:
             raise Refused(4404, "the text of this log is not in the store") from None
         if start is None:
@@ -121,9 +120,8 @@ class WatchLog(ConsumerMixin, Socket):
         self._resume_if_room()
 
     def _stop(self) -> None:
-        """Nobody wants more: the producer ends, the socket closes."""
-        if self.producer is not None:
-            self.producer.stop_producing()
+        """Nobody wants more, as after a disconnect: the producer ends (one yet to come at once), the socket closes."""
+        self.connection_lost()
         self._acked = self._sent
         self._acked_more.set()
 
@@ -132,6 +130,12 @@ class WatchLog(ConsumerMixin, Socket):
             self.resume()
 
     # The producer's calls.
+
+    def register_producer(self, producer: Producer, streaming: bool) -> None:
+        """Take the producer; a client that said `pause` before there was one has it paused."""
+        super().register_producer(producer, streaming)
+        if self._paused_by_client:
+            self.pause()
 
     def room(self) -> int:
         """What is left of the window; without acks, a frame at a time."""
@@ -196,14 +200,17 @@ class _Reloaded(Exception):
     """The viewer was told to start again."""
 
 
-def _start(reader: LogReader, text: str) -> Position | None:
-    """Where the stream starts, or None where the log does not reach that far."""
+def _start(key: str, text: str) -> tuple[Position | None, LogEnd]:
+    """Where the stream starts (None where the log does not reach that far), and where the log stands.
+
+    One thread opens and closes the reader: a viewer that goes meanwhile leaves no descriptor behind.
+    """
     kind, _, number = text.rpartition(":")
-    if kind == "tail":
-        return reader.tail(int(number))
-    if int(number) > reader.end().size:
-        return None
-    return reader.position(int(number))
+    with chunk_store().reader(key) as reader:
+        end = reader.end()
+        if kind == "tail":
+            return reader.tail(int(number)), end
+        return (reader.position(int(number)) if int(number) <= end.size else None), end
 
 
 def _whole_number(text: str, name: str, most: int) -> int:

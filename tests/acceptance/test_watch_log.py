@@ -133,6 +133,26 @@ async def test_stop_ends_the_stream_with_1000(server: Server, token: str, log: d
     assert await closed(viewer) == 1000
 
 
+async def test_pause_and_stop_count_however_early_they_come(
+    server: Server, writer: Writer, token: str, log: dict[str, Any]
+) -> None:
+    await append(writer, log, b"x" * 1000)
+    viewer = await opened(server, token, log)
+    assert viewer.socket is not None
+    await viewer.socket.send('{"type":"pause"}')
+    await next_message(viewer, "hello")
+    await silence(viewer)
+    await viewer.socket.send('{"type":"resume"}')
+    await next_message(viewer, "live")
+    assert len(viewer.data) == 1000
+    await viewer.stop()
+
+    hasty = await opened(server, token, log, window=65_536)
+    assert hasty.socket is not None
+    await hasty.socket.send('{"type":"stop"}')
+    assert await closed(hasty) == 1000
+
+
 async def test_a_finished_log_closes_only_after_everything_was_acknowledged(
     server: Server, writer: Writer, token: str, log: dict[str, Any]
 ) -> None:
@@ -181,7 +201,7 @@ async def test_a_query_that_makes_no_sense_is_4400(server: Server, token: str, l
     "message",
     ["hello", "[]", "{}", '{"type":"shout"}', '{"type":"ack"}', '{"type":"ack","offset":"1"}',
      '{"type":"ack","offset":1}', '{"type":"ack","offset":-1}', '{"type":"ack","offset":true}',
-     '{"type":"pause","why":"tired"}', b"\x00\x01"],
+     '{"type":"pause","why":"tired"}', "[" * 100_000, b"\x00\x01"],
 )  # fmt: skip
 async def test_a_message_that_makes_no_sense_is_4400(
     server: Server, token: str, log: dict[str, Any], message: str | bytes
