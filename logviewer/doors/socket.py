@@ -12,7 +12,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from logviewer.chunkstore import ChunkStoreError
+from django.core.exceptions import ObjectDoesNotExist
+
+from logviewer.chunkstore import NoSuchLog
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed
 from logviewer.resources.errors import AccessError
@@ -25,6 +27,7 @@ RIGHTS_INTERVAL_SECONDS = 60.0
 NORMAL = 1000
 RELOAD = 1012
 BAD_REQUEST = 4400
+DELETED = 4410
 TRY_LATER = 1013
 
 
@@ -123,9 +126,11 @@ class Socket:
             await self._refuse(refusal)
         except (Gone, OSError):  # uvicorn raises OSError where one sends to a client that has gone
             pass
-        except ChunkStoreError as error:
-            logger.exception("a log cannot be read")
-            await self._refuse(Refused(TRY_LATER, str(error)))
+        except (ObjectDoesNotExist, NoSuchLog):
+            await self._refuse(Refused(DELETED, "what was watched does not exist any more"))
+        except Exception:  # the database is away, a log is damaged: what exactly is not for the viewer's eyes
+            logger.exception("a socket failed")
+            await self._refuse(Refused(TRY_LATER, "the server failed, its log says why; try again later"))
         finally:
             self.lost()
             if self._rights_timer is not None:
@@ -186,7 +191,7 @@ class Socket:
             raise Refused(BAD_REQUEST, "messages are JSON in text frames")
         try:
             message = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise Refused(BAD_REQUEST, f"not JSON: {text[:80]!r}") from None
         if not isinstance(message, dict):
             raise Refused(BAD_REQUEST, "a message is a JSON object with a type")

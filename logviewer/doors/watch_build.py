@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
-from logviewer.chunkstore import NoSuchLog
+from logviewer.chunkstore import ChunkStoreError
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, identify
 from logviewer.doors.socket import BAD_REQUEST, Refused, Socket
@@ -14,6 +15,8 @@ from logviewer.live.database import in_database
 from logviewer.live.events import BuildChanged
 from logviewer.models import Build, LogFile, LogState, Step
 from logviewer.resources import access, shapes
+
+logger = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_SECONDS = 0.5
 MAX_WAITING_CHANGES = 256
@@ -112,8 +115,8 @@ class WatchBuild(Socket):
         for log_id in keys.keys() - self._watches.keys():
             try:
                 self._watches[log_id] = hub.watch(log_id, keys[log_id], self._grown.set)
-            except NoSuchLog:
-                continue
+            except ChunkStoreError:  # its own page says what is wrong with it; the build's other logs go on
+                logger.exception("log %s is not watched", log_id)
         self._grown.set()
 
     async def _tell_progress(self) -> None:
