@@ -9,15 +9,17 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-import weakref
 
-from logviewer.chunkstore import Channel, Entry, LogFinished
+from logviewer.chunkstore import Channel, Entry, LogFinished, LogLocked, StorageFull
 from logviewer.intake import counters
 from logviewer.intake.output import append_output, finish_log
 from logviewer.models import LogFile
 
 MERGE_BYTES = 64 * 1024
 MERGE_SECONDS = 0.05
+
+PASSING_ERRORS = (LogLocked, StorageFull, type(None))
+"""After any other error the flusher need not try again; a writer that nobody holds any more would keep it busy."""
 
 
 class LogWriter:
@@ -103,16 +105,17 @@ class LogWriter:
     def flush_if_due(self, now: float) -> None:
         """Store what has waited for MERGE_SECONDS; errors are kept for the next call of the writer's owner."""
         with self._lock:
-            if self._pending_bytes and now - self._began >= MERGE_SECONDS:
+            if self.waiting and now - self._began >= MERGE_SECONDS:
                 try:
                     self._store()
+                    self._error = None  # it passed, and nothing was lost
                 except Exception as error:
                     self._error = error
 
     @property
     def waiting(self) -> bool:
-        """Whether something was added that is not stored yet."""
-        return self._pending_bytes > 0
+        """Whether something was added that is not stored yet, and might be."""
+        return self._pending_bytes > 0 and isinstance(self._error, PASSING_ERRORS)
 
     def _refuse_if_ended(self) -> None:
         if self._error is not None:
@@ -140,7 +143,7 @@ class _Flusher:
     """One thread for all writers of the process: stores runs that nobody adds to any more."""
 
     def __init__(self) -> None:
-        self._writers: weakref.WeakSet[LogWriter] = weakref.WeakSet()
+        self._writers: set[LogWriter] = set()  # of which some run waits: nobody else may know them any more
         self._lock = threading.Lock()
         self._filled = threading.Event()
         self._thread: threading.Thread | None = None
@@ -159,9 +162,9 @@ class _Flusher:
             self._filled.wait()
             time.sleep(MERGE_SECONDS / 2)
             with self._lock:
-                writers = list(self._writers)
-                if not any(writer.waiting for writer in writers):
-                    self._writers.clear()
+                self._writers = {writer for writer in self._writers if writer.waiting}
+                writers = tuple(self._writers)
+                if not writers:
                     self._filled.clear()
             now = time.monotonic()
             for writer in writers:

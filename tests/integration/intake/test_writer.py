@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from logviewer.chunkstore import Channel, LogFinished
+from logviewer.chunkstore import Appended, Channel, LogFinished, LogLocked
 from logviewer.intake.writer import LogWriter
 from logviewer.live import chunk_store
 from logviewer.models import Completeness, LogFile, LogState
@@ -145,3 +147,32 @@ def test_the_row_follows_while_the_log_is_open(log: LogFile) -> None:
     writer.flush()
     log.refresh_from_db()
     assert (log.size, log.lines, log.state) == (4, 1, LogState.OPEN)
+
+
+def test_what_was_added_is_stored_although_its_writer_was_dropped(log: LogFile) -> None:
+    LogWriter(log).add_stdout("last words")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not runs(log):
+        assert time.monotonic() < deadline, "it was never stored"
+        time.sleep(0.01)
+    assert runs(log) == [(0, b"last words")]
+
+
+def test_an_error_that_passed_is_not_raised_later(log: LogFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    refusals = [LogLocked(Path("stdio.idx"), 5.0)]
+    store = chunk_store().append
+
+    def locked_once(*arguments: Any, **options: Any) -> Appended:
+        if refusals:
+            raise refusals.pop()
+        return store(*arguments, **options)
+
+    monkeypatch.setattr(chunk_store(), "append", locked_once)
+    writer = LogWriter(log)
+    writer.add_stdout("line\n")
+    deadline = time.monotonic() + WAIT_SECONDS
+    while writer.waiting:
+        assert time.monotonic() < deadline, "it was never stored"
+        time.sleep(0.01)
+    assert writer.finish().completeness == Completeness.VERIFIED
+    assert not refusals
