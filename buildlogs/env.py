@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import dj_database_url
 
@@ -92,7 +92,7 @@ class Environment:
         """A list of origins, scheme://host[:port] each."""
         found = self.words(name, [])
         for origin in found:
-            parts = urlsplit(origin)
+            parts = _split(origin)
             if parts.scheme not in ("http", "https") or not parts.netloc or parts.path not in ("", "/"):
                 return self._wrong(name, f"{origin!r} is not an origin such as https://logs.example.org", [])
         return [origin.rstrip("/") for origin in found]
@@ -124,7 +124,7 @@ class Environment:
     def database(self, name: str, default: str) -> dict[str, Any]:
         """Django's DATABASES entry from an address such as postgres://user@host/name or sqlite:////path."""
         value = self._variables.get(name, default)
-        if urlsplit(value).scheme not in DATABASE_SCHEMES:
+        if _split(value).scheme not in DATABASE_SCHEMES:
             return self._wrong(name, f"must begin with one of {', '.join(s + '://' for s in DATABASE_SCHEMES)}", {})
         try:
             return dict(dj_database_url.parse(value, conn_max_age=600, conn_health_checks=True))
@@ -137,7 +137,7 @@ class Environment:
         if not value:
             return None
         try:
-            parts = urlsplit(value)
+            parts = _split(value)
             _ = parts.port  # raises where it is no port
         except ValueError as error:
             return self._wrong(name, str(error), None)
@@ -163,6 +163,14 @@ class Environment:
         if self.problems:
             sys.stderr.write("".join(f"buildlogs: {problem}\n" for problem in self.problems))
             raise SystemExit(2)
+
+
+def _split(address: str) -> SplitResult:
+    """The parts of an address; one that cannot be told apart at all, as with an open bracket, has none."""
+    try:
+        return urlsplit(address)
+    except ValueError:
+        return urlsplit("")
 
 
 def _kept_secret(path: Path) -> str:

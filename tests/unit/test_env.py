@@ -89,7 +89,9 @@ def test_origins_lose_their_last_slash():
     assert environment.origins("ORIGINS") == ["https://logs.example.org", "http://10.0.0.1:8000"]
 
 
-@pytest.mark.parametrize("value", ["logs.example.org", "ftp://logs.example.org", "https://", "https://a.example/path"])
+@pytest.mark.parametrize(
+    "value", ["logs.example.org", "ftp://logs.example.org", "https://", "https://[x", "https://a.example/path"]
+)
 def test_what_is_not_an_origin_is_refused_by_name(value):
     environment = Environment({"ORIGINS": f"https://fine.example,{value}"})
     assert environment.origins("ORIGINS") == []
@@ -177,7 +179,7 @@ def test_redis_is_not_used_where_nothing_names_it():
     assert Environment({"REDIS_URL": ""}).redis("REDIS_URL") is None
 
 
-@pytest.mark.parametrize("value", ["127.0.0.1:6379", "http://r.example", "redis://"])
+@pytest.mark.parametrize("value", ["127.0.0.1:6379", "http://r.example", "redis://", "redis://["])
 def test_what_is_not_a_redis_address_is_refused_by_name(value):
     environment = Environment({"REDIS_URL": value})
     assert environment.redis("REDIS_URL") is None
