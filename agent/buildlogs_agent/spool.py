@@ -138,6 +138,8 @@ class Spool:
             last.append(units)
         except OSError:
             self._disk_full_until = time.monotonic() + DISK_FULL_PAUSE_SECONDS
+            if self._segments and not self._segments[-1].file_bytes:
+                self._segments.pop().remove()  # one of these a second would use up the descriptors
             return False
         self._end = last.end
         self._dropping = False

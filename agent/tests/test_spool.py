@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from buildlogs_agent import segment
+from buildlogs_agent import spool as spool_module
 from buildlogs_agent.spool import Batch, Spool
 from buildlogs_agent.wire import HEADER, MAX_BODY_BYTES, STDOUT, Piece
 from contract_server import parse_chunk_stream
@@ -157,3 +158,21 @@ def test_a_closed_spool_is_sent_to_its_end(tmp_path: Path) -> None:
     spool.close()
     assert spool.wait(0, time.monotonic() + 60)
     assert not spool.wait(4, 0.0)
+
+
+def test_a_disk_that_stays_full_leaves_no_segment_for_each_attempt(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int, buffers: list[bytes]) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(segment, "_write_all", full)
+    monkeypatch.setattr(spool_module, "DISK_FULL_PAUSE_SECONDS", 0)
+    spool = Spool(tmp_path)
+    for _ in range(10):
+        spool.append(output(b"lost\n"))
+    assert list(tmp_path.glob("*.chunks")) == []
+    monkeypatch.undo()
+    spool.append(output(b"kept\n"))
+    [batch] = read_all(spool)
+    assert (batch.skip, payload(batch)) == (50, b"kept\n")
