@@ -37,6 +37,14 @@ def results_of(ending: Ending, signals_received: Collection[int]) -> str:
     return "failure" if ending.signal is None else "exception"
 
 
+def _working_directory() -> str:
+    """Where the command will run; that may have been deleted, and many commands do not mind."""
+    try:
+        return str(Path.cwd())
+    except OSError as error:
+        return f"({error.strerror})"
+
+
 class RecordedStep:
     """One command with its log. First `launch`, then `follow`, and `deliver` in a thread.
 
@@ -73,7 +81,7 @@ class RecordedStep:
 
     def launch(self, argv: Sequence[str], environment: dict[str, str], gate: SignalGate) -> None:
         """Start the command. One that cannot be started is told by `follow`."""
-        self._recorder.header(headers.beginning(argv, str(Path.cwd()), environment))
+        self._recorder.header(headers.beginning(argv, _working_directory(), environment))
         self._started = time.monotonic()
         try:
             self._process = start(argv, environment, gate, piped=True)

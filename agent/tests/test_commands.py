@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from conftest import Agent
@@ -257,3 +258,16 @@ def test_a_terminal_that_stands_still_loses_nothing(agent: Agent, server: Contra
         assert process.wait(20) == 0
         reader.join(20)
     assert collected[0] == server.logs[0].channel(0) == b"".join(b"%d\n" % number for number in range(1, 300_001))
+
+
+def test_a_working_directory_that_was_deleted_does_not_keep_the_command_from_running(
+    agent: Agent, server: ContractServer, tmp_path: Path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    enter_and_run = f"cd {gone} && rmdir {gone} && exec buildlogs run --builder linux -- echo ran"
+    done = subprocess.run(
+        ["/bin/sh", "-c", enter_and_run], env=agent.environment, capture_output=True, timeout=30, check=False
+    )
+    assert (done.returncode, done.stdout) == (0, b"ran\n"), done.stderr
+    assert b"in dir (No such file or directory)" in server.logs[0].channel(2)
