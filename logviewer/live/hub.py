@@ -100,7 +100,7 @@ class Hub:
         if listeners is None:
             listeners = self._builds[build_id] = set()
             self._start()
-            self._spawn(self._group_add(build_group(build_id)))
+            self._spawn(self._join_build_group(build_id))
         listeners.add(listener)
 
     def unwatch_build(self, build_id: int, listener: BuildListener) -> None:
@@ -204,6 +204,11 @@ class Hub:
             watch.joined_group = joined
         elif joined:
             await self._leave_group(log_group(watch.log_id))
+
+    async def _join_build_group(self, build_id: int) -> None:
+        joined = await self._group_add(build_group(build_id))
+        if joined and build_id not in self._builds:  # left meanwhile, when there was nothing to leave yet
+            await self._leave_group(build_group(build_id))
 
     async def _group_add(self, group: str) -> bool:
         if not self._distributed():
