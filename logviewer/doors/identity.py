@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import MutableMapping
+from importlib import import_module
 from io import BytesIO
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+from channels.auth import get_user
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.core.handlers.asgi import ASGIRequest
@@ -64,6 +66,14 @@ async def identify(scope: Scope) -> access.Caller:
         Unauthenticated: a token was sent and is not valid.
     """
     return await in_database(_identify, scope)
+
+
+async def renew_user(scope: Scope) -> None:
+    """Look anew whose session an open socket has: whoever logged out or was locked out meanwhile is nobody now."""
+    session = scope.get("session")
+    if session is not None:
+        stored = import_module(settings.SESSION_ENGINE).SessionStore(session.session_key)
+        scope["user"] = await get_user({"session": stored})
 
 
 def _identify(scope: Scope) -> access.Caller:

@@ -16,7 +16,7 @@ from django.core.exceptions import ObjectDoesNotExist
 
 from logviewer.chunkstore import NoSuchLog
 from logviewer.doors.http import Receive, Send
-from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed
+from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed, renew_user
 from logviewer.resources.errors import AccessError
 from logviewer.resources.problems import problem_from
 
@@ -152,6 +152,7 @@ class Socket:
     async def _readmit(self) -> None:
         """Admit again; whoever may not any more is told so and closed."""
         try:
+            await renew_user(self.scope)
             await self._admit()
         except Refused as refusal:
             self._lost_rights = refusal

@@ -1,0 +1,72 @@
+"""Rights are looked at again while a socket is open (websocket.md)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.test import Client
+
+from logviewer.doors import socket
+from logviewer.doors.routing import websockets
+from logviewer.models import LogFile
+from tests.factories import make_build, make_builder, make_log, make_project, make_step
+
+pytestmark = pytest.mark.django_db(transaction=True)
+WAIT_SECONDS = 5
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Client:
+    """The session of a member of staff in a browser; rights are looked at ten times a second."""
+    monkeypatch.setattr(socket, "RIGHTS_INTERVAL_SECONDS", 0.1)
+    client = Client()
+    client.force_login(User.objects.create_user("eva", is_staff=True))
+    return client
+
+
+@pytest.fixture
+def private_log() -> LogFile:
+    return make_log(step=make_step(build=make_build(builder=make_builder(project=make_project(public=False)))))
+
+
+@pytest.fixture
+async def viewer(session: Client, private_log: LogFile) -> AsyncIterator[WebsocketCommunicator]:
+    """The session's socket on the private log, admitted."""
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session.cookies[settings.SESSION_COOKIE_NAME].value}"
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
+    communicator = WebsocketCommunicator(websockets, f"/ws/logs/{private_log.pk}/", headers=headers)
+    accepted, _ = await communicator.connect()
+    assert accepted
+    assert (await communicator.receive_json_from())["type"] == "hello"
+    assert (await communicator.receive_json_from())["type"] == "live"
+    yield communicator
+    await communicator.disconnect()
+
+
+async def told(viewer: WebsocketCommunicator) -> dict[str, Any]:
+    return dict(await viewer.receive_json_from(timeout=WAIT_SECONDS))
+
+
+async def test_whoever_is_locked_out_is_shown_the_door(viewer: WebsocketCommunicator) -> None:
+    await User.objects.aupdate(is_active=False)
+    assert (await told(viewer))["status"] == 4404
+
+
+async def test_whoever_is_no_member_of_staff_any_more_is_shown_the_door(viewer: WebsocketCommunicator) -> None:
+    await User.objects.aupdate(is_staff=False)
+    assert (await told(viewer))["status"] == 4404
+
+
+async def test_whoever_logs_out_is_shown_the_door(viewer: WebsocketCommunicator, session: Client) -> None:
+    await asyncio.to_thread(session.logout)
+    assert (await told(viewer))["status"] == 4404
+
+
+async def test_whoever_still_may_sees_nothing_of_it(viewer: WebsocketCommunicator) -> None:
+    assert await viewer.receive_nothing(timeout=0.5)
