@@ -92,13 +92,13 @@ def limit_rates(application: Application, limits: Limits, trusted_proxies: Seque
 def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
     """The address that speaks to us; what a trusted proxy says of others is believed, what anyone else says is not."""
     client = scope.get("client")
-    address = str(client[0]) if client else ""
+    address = _unmapped(str(client[0])) if client else ""
     forwarded = (header(scope, b"x-forwarded-for") or "").split(",")
     while forwarded and _is_trusted(address, trusted_proxies):
         named = forwarded.pop().strip()
         if not _is_address(named):
             break
-        address = named
+        address = _unmapped(named)
     return address
 
 
@@ -128,6 +128,13 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _unmapped(address: str) -> str:
+    """An IPv4 address as such: a socket that serves both families gives it as `::ffff:192.0.2.1`."""
+    parsed = ip_address(address) if _is_address(address) else None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return address if mapped is None else str(mapped)
 
 
 def _is_trusted(address: str, trusted_proxies: Sequence[Network]) -> bool:
