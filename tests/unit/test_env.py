@@ -10,7 +10,7 @@ from threading import Barrier
 
 import pytest
 
-from buildlogs.env import Environment
+from buildlogs.env import MIN_SECRET_KEY_CHARACTERS, Environment
 from tests.environment import clean_environment
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -194,6 +194,11 @@ def test_a_secret_key_that_is_too_short_is_refused_by_name_unless_debugging(tmp_
     assert only_problem(environment) == "KEY: is shorter than 50 characters"
     assert Environment({"KEY": LONG_KEY}).secret_key("KEY", tmp_path, debug=False) == LONG_KEY
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_start_that_was_killed_while_making_the_key_does_not_hinder_the_next_of_the_same_number(tmp_path):
+    (tmp_path / f"secret_key.{os.getpid()}.new").touch()  # in a container each start has the same one
+    assert len(Environment({}).secret_key("KEY", tmp_path, debug=False)) >= MIN_SECRET_KEY_CHARACTERS
 
 
 def test_a_secret_key_is_made_once_and_kept_for_its_owner_alone(tmp_path):
