@@ -59,7 +59,7 @@ def test_viewers_that_leave_while_they_join_leave_no_file_open(own_server: Serve
 
 
 def wait_until_few(server: Server, ending: str, most: int) -> bool:
-    """Whether no more than `most` such files are open, at the latest when the last viewer's work has ended."""
+    """Whether no more than `most` such files are open, as soon as the server has ended what it is about."""
 
     async def wait() -> bool:
         async with asyncio.timeout(WAIT_SECONDS):
@@ -82,4 +82,4 @@ def test_a_requests_database_connection_ends_with_the_request(own_server: Server
     before = open_files(own_server, "buildlogs.sqlite3")
     for _ in range(5):
         asyncio.run(ask())
-    assert open_files(own_server, "buildlogs.sqlite3") <= before + 1
+    assert wait_until_few(own_server, "buildlogs.sqlite3", before + 1)
