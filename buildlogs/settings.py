@@ -24,6 +24,7 @@ MAX_UPLOAD_BYTES_PER_SECOND = environment.number("BUILDLOGS_MAX_UPLOAD_BYTES_PER
 # The chunk store.
 BUILDLOGS_FSYNC = environment.choice("BUILDLOGS_FSYNC", "interval", ["never", "interval", "always"])
 LOGS_DIR = DATA_DIR / "logs"
+WRITE_BEHIND = True  # counters and the like are written by a thread of their own
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": environment.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'buildlogs.sqlite3'}")
@@ -127,8 +128,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = BEHIND_HTTPS
 if BEHIND_HTTPS:
     SECURE_HSTS_SECONDS = 31_536_000
-    SECURE_HSTS_INCLUDE_SUBDOMAINS = True
-    SECURE_HSTS_PRELOAD = True
+    # Neither includeSubDomains nor preload: they bind other hosts of the domain, which are not ours to speak for.
+    SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 LOGGING = {

@@ -19,6 +19,7 @@ from logviewer.chunkstore.errors import (
     StorageFull,
 )
 from logviewer.chunkstore.keys import check_key
+from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS
 from logviewer.chunkstore.reader import LogReader
 from logviewer.chunkstore.shapes import Appended, Finished, Frame, LogEnd, Position
 from logviewer.chunkstore.store import ChunkStore
@@ -26,6 +27,7 @@ from logviewer.chunkstore.syncer import FsyncPolicy
 from logviewer.chunkstore.wire import Channel, Entry, encode_entry, encode_time, parse_chunk_stream
 
 __all__ = [
+    "LOCK_WAIT_SECONDS",
     "Appended",
     "Channel",
     "ChunkStore",

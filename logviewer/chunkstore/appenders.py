@@ -32,9 +32,9 @@ class Appenders:
         self._closed = False
 
     @contextmanager
-    def exclusive(self, key: str) -> Iterator[LogAppender]:
+    def exclusive(self, key: str, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[LogAppender]:
         """Hold the log `key` alone, over threads and processes. Raises NoSuchLog, LogLocked, CorruptIndex."""
-        deadline = time.monotonic() + LOCK_WAIT_SECONDS
+        deadline = time.monotonic() + wait_seconds
         while True:
             appender = self._appender(key)
             try:

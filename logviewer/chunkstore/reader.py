@@ -59,6 +59,10 @@ class LogReader:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
 
+    def __del__(self) -> None:
+        # Made on a worker thread for a task that was cancelled meanwhile, a reader reaches nobody who could close it.
+        self.close()
+
     def close(self) -> None:
         """Close both files."""
         for fd in (self._index_fd, self._text_fd):

@@ -11,6 +11,7 @@ from logviewer.chunkstore.disk import sync_directories
 from logviewer.chunkstore.errors import LogLocked
 from logviewer.chunkstore.files import create_files, delete_files
 from logviewer.chunkstore.keys import log_files
+from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS
 from logviewer.chunkstore.reader import LogReader
 from logviewer.chunkstore.shapes import Appended, Finished
 from logviewer.chunkstore.syncer import SYNC_INTERVAL_SECONDS, FsyncPolicy, Mark, Syncer
@@ -53,19 +54,21 @@ class ChunkStore:
         offset: int | None = None,
         skip: int = 0,
         arrived_us: int | None = None,
+        lock_wait_seconds: float = LOCK_WAIT_SECONDS,
     ) -> Appended:
         """Store one body and return how many payload bytes the log has received in all.
 
         `offset` is how many the writer believes were received before this body; None appends it as it comes. What is
         known already is compared with what is stored and not stored again, so any body may be sent again. `skip`
         says that the writer has lost that many bytes from `offset` on: a notice takes their place, and the body
-        follows. `arrived_us` (now, if None) is the time of entries without one.
+        follows. `arrived_us` (now, if None) is the time of entries without one. `lock_wait_seconds` is how long
+        another writer is waited for.
 
         When it returns the bytes are in both files, and on stable storage where the policy is `always`. When it
         raises, nothing of the body is stored: NoSuchLog, LogLocked, OffsetGap, OverlapDiffers, LogFinished (unless all
         of the body is known), StorageFull, CorruptIndex, InvalidAppend.
         """
-        with self._appenders.exclusive(key) as appender:
+        with self._appenders.exclusive(key, lock_wait_seconds) as appender:
             before = appender.state.records
             appender.append(
                 entries, offset, skip, _now_us() if arrived_us is None else arrived_us, self.fsync is FsyncPolicy.ALWAYS

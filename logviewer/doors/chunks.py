@@ -4,25 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 
-from logviewer.chunkstore import Appended, Channel, Entry, parse_chunk_stream
+from logviewer.chunkstore import LOCK_WAIT_SECONDS, Appended, Channel, Entry, LogLocked, parse_chunk_stream
 from logviewer.doors.http import BadRequest, Exchange, door
 from logviewer.doors.identity import writable_log
 from logviewer.intake import counters
 from logviewer.intake.output import append_output
-from logviewer.live.database import in_database_aside
+from logviewer.live.threads import in_writing_thread
 from logviewer.models import LogFile
 
 CHUNK_STREAM_TYPE = "application/vnd.buildlogs.chunks"
 TEXT_TYPE = "text/plain"
 CHANNEL_NAMES = {channel.name.lower(): channel for channel in Channel}
 
+FIRST_PAUSE_SECONDS = 0.001
+LONGEST_PAUSE_SECONDS = 0.05
+
 Parse = Callable[[bytes], list[Entry]]
 
 
 async def _append(exchange: Exchange) -> None:
-    """Check who writes, read the body, store it, acknowledge it; the database's counters follow after that."""
+    """Check who writes, read the body, store it, acknowledge it; the database's counters follow by themselves."""
     log = await writable_log(exchange.scope, int(exchange.path["log_id"]))
     exchange.refuse_unknown_parameters({"channel"})
     offset = exchange.number("Upload-Offset", exchange.header(b"upload-offset"))
@@ -31,19 +35,51 @@ async def _append(exchange: Exchange) -> None:
         raise BadRequest("Upload-Skip", "Upload-Skip needs Upload-Offset: the first of the bytes that were lost")
     parse = _parser(exchange)
     body = await exchange.body()
-    appended = await asyncio.to_thread(_store, log, parse, body, offset, skip)
+    appended = await _store(_Upload(log, parse, body, offset, skip))
+    counters.note(log.pk, appended.end)
     await exchange.respond(
         200,
         [("Content-Type", "application/json"), ("Upload-Offset", str(appended.received))],
         json.dumps({"received": appended.received}).encode(),
     )
-    if counters.due(log.pk):
-        await in_database_aside(counters.write, log.pk, appended.end)
 
 
-def _store(log: LogFile, parse: Parse, body: bytes, offset: int | None, skip: int) -> Appended:
-    """Parse and append, on a worker thread: a body of many small entries keeps a core busy for a while."""
-    return append_output(log.pk, log.key, parse(body), offset=offset, skip=skip)
+class _Upload:
+    """One body, to be stored on a worker thread: many small entries keep a core busy for a while."""
+
+    def __init__(self, log: LogFile, parse: Parse, body: bytes, offset: int | None, skip: int) -> None:
+        self._log = log
+        self._parse = parse
+        self._body = body
+        self._offset = offset
+        self._skip = skip
+        self._entries: list[Entry] | None = None
+
+    def store(self) -> Appended:
+        """Parse (once) and append, if no other writer is at the log this moment."""
+        if self._entries is None:
+            self._entries = self._parse(self._body)
+        return append_output(
+            self._log.pk, self._log.key, self._entries, offset=self._offset, skip=self._skip, lock_wait_seconds=0
+        )
+
+
+async def _store(upload: _Upload) -> Appended:
+    """Store the upload; where another writer holds its log, wait on the event loop and not on one of the threads.
+
+    Raises:
+        LogLocked: the other one held it for LOCK_WAIT_SECONDS.
+    """
+    deadline = time.monotonic() + LOCK_WAIT_SECONDS
+    pause_seconds = FIRST_PAUSE_SECONDS
+    while True:
+        try:
+            return await in_writing_thread(upload.store)
+        except LogLocked:
+            if time.monotonic() >= deadline:
+                raise
+        await asyncio.sleep(pause_seconds)
+        pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
 def _parser(exchange: Exchange) -> Parse:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import MutableMapping
 from importlib import import_module
 from io import BytesIO
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from channels.auth import get_user
@@ -22,7 +22,6 @@ from logviewer.resources import access
 from logviewer.resources.errors import Forbidden
 
 Scope = MutableMapping[str, Any]
-Noun = TypeVar("Noun")
 
 
 def header(scope: Scope, name: bytes) -> str | None:

@@ -93,7 +93,8 @@ def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
     """The address that speaks to us; what a trusted proxy says of others is believed, what anyone else says is not."""
     client = scope.get("client")
     address = _unmapped(str(client[0])) if client else ""
-    forwarded = (header(scope, b"x-forwarded-for") or "").split(",")
+    lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
+    forwarded = ",".join(lines).split(",")
     while forwarded and _is_trusted(address, trusted_proxies):
         named = forwarded.pop().strip()
         if not _is_address(named):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import AsyncIterator
 
@@ -12,6 +11,7 @@ from logviewer.doors.http import BadRequest, Exchange, Headers, RefusedRequest, 
 from logviewer.doors.identity import readable_log
 from logviewer.doors.ranges import ByteRange, Unsatisfiable, etag_matches, parse_range
 from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
+from logviewer.live.threads import in_reading_thread
 from logviewer.models import LogFile
 from logviewer.resources.problems import Problem
 
@@ -41,7 +41,7 @@ async def _raw(exchange: Exchange) -> None:
     follow = _flag(exchange, "follow")
     headers = _headers(log, download=_flag(exchange, "download"))
     await _consume_body(exchange)
-    with await asyncio.to_thread(chunk_store().reader, log.key) as reader:
+    with await in_reading_thread(chunk_store().reader, log.key) as reader:
         end = reader.end()
         if end.finished and channels == ALL_CHANNELS:
             await _whole(exchange, log, reader, end, headers)
@@ -49,6 +49,7 @@ async def _raw(exchange: Exchange) -> None:
             await exchange.start(200, headers)
             await _body(exchange, _pieces(reader, 0, end.size, channels))
         else:
+            reader.close()  # the producer has its own, and only while it needs it
             await exchange.start(200, headers)
             await _follow(exchange, log, channels)
 
@@ -100,7 +101,7 @@ async def _pieces(reader: LogReader, start: int, stop: int, channels: Channels) 
     """The text from `start` to `stop`, those channels of it; read on a worker thread, piece by piece."""
     offset = start
     while offset < stop:
-        frame = await asyncio.to_thread(
+        frame = await in_reading_thread(
             reader.frame, offset, max_bytes=min(PIECE_BYTES, stop - offset), max_runs=MAX_RUNS_IN_PIECE
         )
         if frame is None:

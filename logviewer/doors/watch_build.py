@@ -19,6 +19,12 @@ from logviewer.resources import access, shapes
 logger = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_SECONDS = 0.5
+SNAPSHOT_INTERVAL_SECONDS = 1.0
+"""A snapshot costs some queries, so that one client gets at most one a second."""
+
+GRACE_SECONDS = 0.25
+"""How long the event that made a version may be on its way after the version was seen."""
+
 MAX_WAITING_CHANGES = 256
 """Changes that wait for a slow client; beyond them it gets a snapshot instead."""
 
@@ -33,6 +39,7 @@ class WatchBuild(Socket):
         self._version = 0
         self._changes: asyncio.Queue[tuple[int, BuildChanged | None]] = asyncio.Queue(MAX_WAITING_CHANGES)
         self._snapshot_wanted = asyncio.Event()
+        self._snapshot_at = 0.0
         self._watches: dict[int, LogWatch] = {}
         self._told: dict[int, int] = {}
         self._grown = asyncio.Event()
@@ -83,10 +90,15 @@ class WatchBuild(Socket):
     async def _say_change(self, version: int, change: BuildChanged | None) -> None:
         """Say what changed if it is the next thing to happen, all there is if something in between is missing."""
         if self._snapshot_wanted.is_set():
+            await asyncio.sleep(self._snapshot_at + SNAPSHOT_INTERVAL_SECONDS - asyncio.get_running_loop().time())
             await self._say_snapshot()
         elif version <= self._version:
             return
-        elif change is None or version != self._version + 1:
+        elif change is None:
+            await asyncio.sleep(GRACE_SECONDS)
+            if self._changes.empty():
+                await self._say_snapshot()
+        elif version != self._version + 1:
             await self._say_snapshot()
         else:
             subject = await in_database(_subject, change, self.build)
@@ -96,6 +108,7 @@ class WatchBuild(Socket):
 
     async def _say_snapshot(self) -> None:
         self._snapshot_wanted.clear()
+        self._snapshot_at = asyncio.get_running_loop().time()
         version, shape = await in_database(_snapshot, self.build.pk)
         self._version = version
         await self.say({"type": "snapshot", "version": version, **shape})

@@ -14,6 +14,7 @@ from logviewer.doors.socket import BAD_REQUEST, NORMAL, RELOAD, Refused, Socket
 from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
 from logviewer.live.consumer import Producer
 from logviewer.live.database import in_database
+from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES
 from logviewer.models import LogFile, LogState
 
@@ -23,10 +24,9 @@ MAX_WINDOW_BYTES = 4_194_304
 MAX_TAIL_LINES = 2**53
 MAX_OFFSET = 2**63 - 1
 
-ROW_PATIENCE_SECONDS = 5.0
-"""How long the end waits for the database's row to follow the store, so that it can tell the SHA-256."""
-
-ROW_LOOK_SECONDS = 0.1
+FIRST_ROW_PAUSE_SECONDS = 0.05
+LAST_ROW_PAUSE_SECONDS = 1.6
+"""The end waits for the database's row to follow the store, to tell the SHA-256: seven looks, 3.15 s in all."""
 
 
 class WatchLog(ConsumerMixin, Socket):
@@ -50,7 +50,7 @@ class WatchLog(ConsumerMixin, Socket):
         """Say where the stream starts, then be fed."""
         start_text, self._window = self._wishes()
         try:
-            start, end = await asyncio.to_thread(_start, self.log.key, start_text)
+            start, end = await in_reading_thread(_start, self.log.key, start_text)
         except NoSuchLog:
             raise Refused(4404, "the text of this log is not in the store") from None
         if start is None:
@@ -111,6 +111,8 @@ class WatchLog(ConsumerMixin, Socket):
                 raise Refused(BAD_REQUEST, "a viewer says ack with an offset, pause, resume or stop")
 
     def _take_ack(self, offset: int) -> None:
+        if self.disconnected:  # said before the client saw its own `stop` take effect
+            return
         if not self._acked <= offset <= self._sent:
             raise Refused(
                 BAD_REQUEST, f"acknowledged {offset}, which is not from {self._acked} (before) to {self._sent} (sent)"
@@ -179,12 +181,13 @@ class WatchLog(ConsumerMixin, Socket):
 
     async def _finished_row(self) -> LogFile:
         """The row, as soon as it has followed the store (at once, but for a crash in between)."""
-        deadline = asyncio.get_running_loop().time() + ROW_PATIENCE_SECONDS
+        pause_seconds = FIRST_ROW_PAUSE_SECONDS
         while True:
             row = await in_database(LogFile.objects.get, pk=self.log.pk)
-            if row.state != LogState.OPEN or asyncio.get_running_loop().time() > deadline:
+            if row.state != LogState.OPEN or pause_seconds > LAST_ROW_PAUSE_SECONDS:
                 return row
-            await asyncio.sleep(ROW_LOOK_SECONDS)
+            await asyncio.sleep(pause_seconds)
+            pause_seconds *= 2
 
     async def _serve(self) -> None:
         """As every socket; a producer that ends by itself closes with 1000, after a reload with 1012."""

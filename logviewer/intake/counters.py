@@ -1,6 +1,6 @@
 """Keeping the database's copy of an open log's counters near the truth, at most once a second a log.
 
-Written after the acknowledgement, never before: a slow database must not slow a build.
+Written behind the acknowledgement, never before it: a slow database must not slow a build.
 """
 
 from __future__ import annotations
@@ -8,10 +8,12 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
+from functools import partial
 
 from django.utils import timezone
 
 from logviewer.chunkstore import LogEnd
+from logviewer.live.write_behind import write_behind
 from logviewer.models import Build, LogFile, LogState
 
 WRITE_INTERVAL_SECONDS = 1.0
@@ -21,7 +23,13 @@ _written_at: OrderedDict[int, float] = OrderedDict()
 _lock = threading.Lock()
 
 
-def due(log_id: int) -> bool:
+def note(log_id: int, end: LogEnd) -> None:
+    """Have the row follow the store, if it has not for a second."""
+    if _due(log_id):
+        write_behind.put(("counters of log", log_id), partial(_write, log_id, end))
+
+
+def _due(log_id: int) -> bool:
     """Whether the row was not written for a second; says so to one caller only."""
     now = time.monotonic()
     with _lock:
@@ -34,7 +42,7 @@ def due(log_id: int) -> bool:
         return True
 
 
-def write(log_id: int, end: LogEnd) -> None:
+def _write(log_id: int, end: LogEnd) -> None:
     """Write the counters into the row of an open log, and the heartbeat into its build's."""
     now = timezone.now()
     changed = (

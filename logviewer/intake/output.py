@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from logviewer.chunkstore import Appended, Entry, Finished
+from logviewer.chunkstore import LOCK_WAIT_SECONDS, Appended, Entry, Finished
 from logviewer.intake.changes import lock_build, note_life, record_event
 from logviewer.live import announce
 from logviewer.live.store import chunk_store
@@ -20,7 +20,13 @@ from logviewer.models.states import check_transition
 
 
 def append_output(
-    log_id: int, key: str, entries: Sequence[Entry], *, offset: int | None = None, skip: int = 0
+    log_id: int,
+    key: str,
+    entries: Sequence[Entry],
+    *,
+    offset: int | None = None,
+    skip: int = 0,
+    lock_wait_seconds: float = LOCK_WAIT_SECONDS,
 ) -> Appended:
     """Store `entries` at the log's end and announce them.
 
@@ -30,11 +36,12 @@ def append_output(
         entries: what was written, in order.
         offset: payload bytes the writer believes stored before these; None appends them as they come.
         skip: payload bytes from `offset` on that the writer has lost.
+        lock_wait_seconds: how long another writer of the log is waited for.
 
     Raises:
         ChunkStoreError: one of its kinds; nothing was stored then.
     """
-    appended = chunk_store().append(key, entries, offset=offset, skip=skip)
+    appended = chunk_store().append(key, entries, offset=offset, skip=skip, lock_wait_seconds=lock_wait_seconds)
     announce.log_grew(log_id, appended.end.size)
     return appended
 

@@ -135,8 +135,7 @@ class LogWriter:
         self._received += len(data)
         self._pieces.clear()
         self._pending_bytes = 0
-        if counters.due(self._log.pk):
-            counters.write(self._log.pk, appended.end)
+        counters.note(self._log.pk, appended.end)
 
 
 class _Flusher:

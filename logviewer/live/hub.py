@@ -12,7 +12,6 @@ import logging
 import threading
 from collections.abc import Callable
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
@@ -36,7 +35,7 @@ LOOKS_BEFORE_YIELD = 50
 BuildListener = Callable[[int, BuildChanged | None], None]
 """Called with the build's version, and with what made it so where that is known."""
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+_hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 _hubs_lock = threading.Lock()
 
 
@@ -60,6 +59,8 @@ class Hub:
         with _hubs_lock:
             hub = _hubs.get(loop)
             if hub is None:
+                for closed in [other for other in _hubs if other.is_closed()]:
+                    del _hubs[closed]
                 hub = _hubs[loop] = cls(loop)
             return hub
 

@@ -13,6 +13,7 @@ from logviewer.chunkstore import Frame, LogReader
 from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
 from logviewer.live.store import chunk_store
+from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, LogWatch
 
 SIZE_INTERVAL_SECONDS = 0.5
@@ -122,7 +123,7 @@ class LogFileProducer:
             return watch.frame(self.offset, max_bytes)
         if self._own_reader is None:
             self._own_reader = chunk_store().reader(self._key)
-        return await asyncio.to_thread(
+        return await in_reading_thread(
             self._own_reader.frame, self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS
         )
 

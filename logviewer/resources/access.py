@@ -7,21 +7,18 @@ staff, and does not exist for anybody else. Writing needs the scope `write` of a
 
 from __future__ import annotations
 
-import logging
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-from django.db import OperationalError
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
+from logviewer.live.write_behind import write_behind
 from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope, Visibility
 from logviewer.models.token import digest
 from logviewer.resources.errors import Forbidden, NotFound, Unauthenticated
-
-logger = logging.getLogger(__name__)
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """How often a token's `last_used_at` is written: not at every chunk a build sends."""
@@ -78,10 +75,8 @@ def _note_use(token: Token) -> None:
     stale = now - LAST_USED_PRECISION
     if token.last_used_at is None or token.last_used_at < stale:
         unused = Q(last_used_at__isnull=True) | Q(last_used_at__lt=stale)
-        try:
-            Token.objects.filter(unused, pk=token.pk).update(last_used_at=now)
-        except OperationalError as error:
-            logger.warning("the use of token %s could not be noted: %s", token.pk, error)
+        row = Token.objects.filter(unused, pk=token.pk)
+        write_behind.put(("use of token", token.pk), lambda: row.update(last_used_at=now))
 
 
 def check_read(caller: Caller, project: Project, noun: str = "project") -> None:
