@@ -103,6 +103,13 @@ class LogReader:
         line = max(1, end.lines - lines + 1)
         return Position(self._line_start(line), line)
 
+    def is_in_memory(self, offset: int, length: int) -> bool:
+        """Say whether these bytes of the text can be read without waiting for a disk; False where nobody knows."""
+        try:
+            return os.preadv(self._text_fd, [bytearray(length)], offset, os.RWF_NOWAIT) == length
+        except (OSError, AttributeError):  # they are not, or this system or file system cannot tell
+            return False
+
     def frame(self, offset: int, *, max_bytes: int = FRAME_BYTES, max_runs: int = FRAME_RUNS) -> Frame | None:
         """Return what lies from `offset` on: at least one byte, or None at the end.
 

@@ -116,13 +116,19 @@ class LogFileProducer:
         return True
 
     async def _read(self, watch: LogWatch, max_bytes: int) -> Frame | None:
-        """The frame at our offset: warm bytes directly and shared, others in a thread, for the disk may be slow."""
+        """The frame at our offset: warm bytes directly and shared; others in a thread, unless no disk is needed.
+
+        The hop to a thread and back costs more than reading what lies in memory.
+        """
         if watch.is_warm(self.offset):
             self._close_own_reader()
             await asyncio.sleep(0)
             return watch.frame(self.offset, max_bytes)
         if self._own_reader is None:
             self._own_reader = chunk_store().reader(self._key)
+        if self._own_reader.is_in_memory(self.offset, max_bytes):
+            await asyncio.sleep(0)
+            return self._own_reader.frame(self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS)
         return await in_reading_thread(
             self._own_reader.frame, self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS
         )

@@ -243,3 +243,23 @@ def test_a_damaged_record_is_named_and_can_be_read_around(store: ChunkStore, tmp
     assert all(str(tmp_path / f"{KEY}.idx") in damage and "byte 24" in damage for damage in damages)
     for number in (0, 1, 2, 3, 5, 6, 7, 8):
         assert b"line%d\n" % number in found
+
+
+def test_what_was_just_written_is_in_memory_and_what_is_not_there_is_not(tmp_path: Path):
+    store = ChunkStore(tmp_path)
+    store.create(KEY)
+    store.append(KEY, [out(b"x" * 100_000)])
+    with store.reader(KEY) as reader:
+        if not reader.is_in_memory(0, 1):
+            pytest.skip("this system or file system cannot tell what is in memory")
+        assert reader.is_in_memory(1000, 99_000)
+        assert not reader.is_in_memory(1000, 99_001)
+
+
+def test_where_the_system_cannot_tell_it_is_not_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store = ChunkStore(tmp_path)
+    store.create(KEY)
+    store.append(KEY, [out(b"x")])
+    monkeypatch.delattr(os, "RWF_NOWAIT")
+    with store.reader(KEY) as reader:
+        assert not reader.is_in_memory(0, 1)
