@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from logviewer.doors.guard import DEFAULT_MAX_BODY_BYTES
 from logviewer.doors.identity import Scope, header, host_is_allowed
 from logviewer.resources.errors import TooLarge
 from logviewer.resources.problems import Problem, internal, problem_from
@@ -22,9 +23,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[str, str]]
 Handler = Callable[["Exchange"], Awaitable[None]]
-
-MAX_BODY_BYTES = 1024 * 1024 + 64 * 1024
-"""A body: 1 MiB and its framing (http-api.md)."""
 
 COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
 
@@ -89,7 +87,7 @@ class Exchange:
         return int(text)
 
     async def body(self) -> bytes:
-        """The whole body, at most MAX_BODY_BYTES.
+        """The whole body, at most DEFAULT_MAX_BODY_BYTES.
 
         Raises:
             TooLarge: it is larger.
@@ -103,8 +101,8 @@ class Exchange:
                 raise ClientGone
             piece = message.get("body", b"")
             size += len(piece)
-            if size > MAX_BODY_BYTES:
-                raise TooLarge(MAX_BODY_BYTES)
+            if size > DEFAULT_MAX_BODY_BYTES:
+                raise TooLarge(DEFAULT_MAX_BODY_BYTES)
             pieces.append(piece)
             if not message.get("more_body", False):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
