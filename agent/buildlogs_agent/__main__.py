@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TYPE_CHECKING, Optional
@@ -20,6 +21,7 @@ USAGE_EXIT_CODE = 125
 
 def main(arguments: Optional[Sequence[str]] = None) -> int:
     """Run the agent with the given arguments, by default the process's own; answers the exit code."""
+    _hold_standard_descriptors()
     try:
         options = parse_arguments(sys.argv[1:] if arguments is None else arguments)
         project = getattr(options, "project", None)
@@ -27,6 +29,15 @@ def main(arguments: Optional[Sequence[str]] = None) -> int:
     except UsageError as error:
         report(str(error))
         return USAGE_EXIT_CODE
+
+
+def _hold_standard_descriptors() -> None:
+    """Where one of 0, 1, 2 was closed (`>&-`), a spool file would get its number, and the output would go there."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        while descriptor <= 2:
+            descriptor = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.close(descriptor)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Whether and when to try again is the business of `upload`; this room only says w
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
 
@@ -22,6 +23,11 @@ CONNECTIONS = 2
 """One for the chunks, one for heartbeats."""
 
 Id = Union[int, str]
+
+ID_FORM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}")
+"""Ids go into paths and into the environment of commands: what cannot stand there as it is, is none."""
+
+MAX_OFFSET_DIGITS = 20
 
 
 class Created(NamedTuple):
@@ -96,12 +102,14 @@ class Api:
     def _create(self, path: str, request: dict[str, Any], timeout: float) -> Created:
         answer = self._post(path, request, timeout)
         identity = answer.body.get("id")
-        if not isinstance(identity, (int, str)):
+        if not isinstance(identity, (int, str)) or not ID_FORM.fullmatch(str(identity)):
             raise Refused(answer.status, "", f"the answer to POST {path} has no id: is this a buildlogs server?")
         return Created(identity, answer.status == 201)
 
     def _post(self, path: str, request: dict[str, Any], timeout: float) -> Answer:
-        return self._request("POST", path, json.dumps(request).encode(), {"Content-Type": "application/json"}, timeout)
+        # Arguments that are not UTF-8 hold lone surrogates, which no server can store
+        body = json.dumps(request, ensure_ascii=False).encode(errors="replace")
+        return self._request("POST", path, body, {"Content-Type": "application/json"}, timeout)
 
     def _request(
         self, method: str, path: str, body: Union[bytes, memoryview], headers: dict[str, str], timeout: float
@@ -127,9 +135,11 @@ class Api:
         raise _error_for(answer)
 
 
-class _GapAnswer(Exception):
+class _GapAnswer(Refused):
+    """An offset gap; where nothing was appended, a refusal like any other."""
+
     def __init__(self, received: int) -> None:
-        super().__init__(received)
+        super().__init__(409, "offset-gap", "")
         self.received = received
 
 
@@ -138,7 +148,7 @@ def _error_for(answer: Answer) -> Exception:
     detail = str(answer.body.get("detail") or answer.body.get("title") or "")[:500]
     if answer.status == 409 and problem == "offset-gap":
         offset = str(answer.headers.get("Upload-Offset", ""))
-        if offset.isdecimal():
+        if offset.isdecimal() and len(offset) <= MAX_OFFSET_DIGITS:
             return _GapAnswer(int(offset))
     if answer.status in (408, 429) or answer.status >= 500 or problem == "locked":
         reason = f"{detail or problem or 'no reason given'} (HTTP {answer.status})"
@@ -158,7 +168,7 @@ def _retry_after(value: str | None) -> Optional[float]:
 def _json_object(data: bytes) -> dict[str, Any]:
     try:
         body = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, dict) else {}
 

@@ -75,7 +75,8 @@ class BuildKeeper:
             results = self._results or "exception"
             self._patience.persist(lambda timeout: self._api.finish_build(build, results, timeout))
             self.finished = True
-            self._ledger.forget_build(self._reference)
+            with contextlib.suppress(OSError):  # files that stay do no harm: the server knows all
+                self._ledger.forget_build(self._reference)
         except GaveUp as reason:
             self._report(f"the build's results are not delivered: {reason}")
         except Refused as refused:
@@ -83,10 +84,13 @@ class BuildKeeper:
                 self._report(f"the server refused the build's results: {refused}")
 
     def _deliver_left_logs(self, references: set[str]) -> None:
-        for path, log in self._ledger.left_logs(references, self._api.server):
-            spool = Spool(path)
-            upload = LogUpload(self._api, self._ledger, spool, log, self._patience, self._report)
-            upload.deliver()
+        for path, log in self._ledger.left_logs(references, self._api.server, self._report):
+            try:
+                upload = LogUpload(self._api, self._ledger, Spool(path), log, self._patience, self._report)
+                upload.deliver()
+            except Exception as error:  # whatever is wrong with one log, the others and the build's end are to be told
+                self._report(f"step {log.step_name!r} is not delivered, its spool {path} cannot be used: {error}")
+                continue
             if upload.delivered:
                 self._report(f"step {log.step_name!r} is delivered now")
 

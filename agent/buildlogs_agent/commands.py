@@ -9,11 +9,11 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Callable, Optional
 
-from .api import Api
+from .api import ID_FORM, Api
 from .arguments import BUILD_FIELDS
 from .builds import BuildKeeper, begin_build, new_build
 from .errors import CommandNotStarted, SpoolUnavailable, UsageError
-from .ledger import open_ledger
+from .ledger import PENDING, open_ledger
 from .patience import Patience
 from .process import Ending, PassThrough, ending_of, start
 from .signals import SignalGate
@@ -47,8 +47,8 @@ def perform(configuration: Configuration, options: argparse.Namespace) -> int:
     """
     if options.verb != "step" and not configuration.project:
         raise UsageError("which project? Use --project or BUILDLOGS_PROJECT")
-    if options.verb == "step" and configuration.build is None:
-        raise UsageError("not inside a build: BUILDLOGS_BUILD is not set (see `buildlogs build` and `buildlogs run`)")
+    if options.verb == "step":
+        _check_reference(configuration.build)
     try:
         session = Session(configuration)
     except SpoolUnavailable as error:
@@ -60,6 +60,14 @@ def perform(configuration: Configuration, options: argparse.Namespace) -> int:
         name = options.name or Path(options.command[0]).name
         return session.run(session.begin_build(options, str(configuration.project)), name, options.command)
     return session.step(str(configuration.build), options.name, options.command)
+
+
+def _check_reference(reference: Optional[str]) -> None:
+    if reference is None:
+        raise UsageError("not inside a build: BUILDLOGS_BUILD is not set (see `buildlogs build` and `buildlogs run`)")
+    identity = reference[len(PENDING) :] if reference.startswith(PENDING) else reference
+    if not ID_FORM.fullmatch(identity):
+        raise UsageError("BUILDLOGS_BUILD does not name a build: it holds what `buildlogs build` sets, or a build's id")
 
 
 class Session:
@@ -181,6 +189,15 @@ class PlainCommand:
 
 
 def _start_thread(work: Callable[[], None]) -> threading.Thread:
-    thread = threading.Thread(target=work, name="delivery", daemon=True)
-    thread.start()
+    def tell_its_end() -> None:
+        try:
+            work()
+        except Exception as error:  # a fault of the agent's own: said in a line, and the command runs on
+            report(f"delivery ended: {type(error).__name__}: {error}; what is not delivered stays in the spool")
+
+    thread = threading.Thread(target=tell_its_end, name="delivery", daemon=True)
+    try:
+        thread.start()
+    except RuntimeError as error:  # the limit of processes is reached; a thread that has not begun is not waited for
+        report(f"nothing can be delivered: {error}; output stays in the spool")
     return thread

@@ -7,15 +7,14 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
-from urllib.parse import urlsplit
 
 from . import patience, spool
+from .address import DEFAULT_SERVER, server_address
 from .errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-DEFAULT_SERVER = "http://127.0.0.1:8000"
 SECTION = "buildlogs"
 
 
@@ -38,14 +37,14 @@ def read_configuration(environment: Mapping[str, str], server: Optional[str], pr
     Raises:
         UsageError: a value that cannot be used; the message names it and never shows the token.
     """
-    stored = _read_file(_configuration_path(environment))
-    spool_directory = environment.get("BUILDLOGS_SPOOL")
+    path = _configuration_path(environment)
+    stored = _read_file(path)
     return Configuration(
-        server=_server(server or environment.get("BUILDLOGS_SERVER") or stored.get("server") or DEFAULT_SERVER),
+        server=_server(environment, server, stored, path),
         token=_token(environment.get("BUILDLOGS_TOKEN") or stored.get("token")),
         project=project or environment.get("BUILDLOGS_PROJECT") or stored.get("project"),
         build=environment.get("BUILDLOGS_BUILD") or None,
-        spool_directory=Path(spool_directory).expanduser().absolute() if spool_directory else None,
+        spool_directory=_spool_directory(environment),
         spool_limit_bytes=int(_number(environment, "BUILDLOGS_SPOOL_BYTES", spool.DEFAULT_LIMIT_BYTES)),
         patience_seconds=_number(environment, "BUILDLOGS_PATIENCE", patience.DEFAULT_SECONDS),
     )
@@ -59,9 +58,11 @@ def _configuration_path(environment: Mapping[str, str]) -> Path:
 def _read_file(path: Path) -> Mapping[str, str]:
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(path.read_text())
-    except (FileNotFoundError, NotADirectoryError):
+        path.stat()
+    except OSError:  # none, or in a directory closed to us: HOME is another user's under `sudo -u`, which is no mistake
         return {}
+    try:
+        parser.read_string(path.read_text())
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from None
     except (configparser.Error, UnicodeDecodeError):  # their messages quote the file, which holds the token
@@ -69,18 +70,25 @@ def _read_file(path: Path) -> Mapping[str, str]:
     return parser[SECTION] if parser.has_section(SECTION) else {}
 
 
-def _server(address: str) -> str:
+def _server(environment: Mapping[str, str], option: Optional[str], stored: Mapping[str, str], path: Path) -> str:
+    """The first that is given. An empty one is given too: the default would be somebody else's server."""
+    if option is not None:
+        return server_address(option, "--server")
+    if "BUILDLOGS_SERVER" in environment:
+        return server_address(environment["BUILDLOGS_SERVER"], "BUILDLOGS_SERVER")
+    if "server" in stored:
+        return server_address(stored["server"], f"server in {path}")
+    return DEFAULT_SERVER
+
+
+def _spool_directory(environment: Mapping[str, str]) -> Optional[Path]:
+    named = environment.get("BUILDLOGS_SPOOL")
+    if not named:
+        return None
     try:
-        parts = urlsplit(address)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        valid = False
-        parts = urlsplit("")
-    if "@" in parts.netloc:
-        raise UsageError("the server's address must not hold a password: use BUILDLOGS_TOKEN")
-    if not valid or parts.query or parts.fragment:
-        raise UsageError(f"not a server's address: {address!r} (expected e.g. {DEFAULT_SERVER})")
-    return address.rstrip("/")
+        return Path(named).expanduser().absolute()
+    except (OSError, RuntimeError) as error:  # relative to a directory that is gone; the home of nobody
+        raise UsageError(f"BUILDLOGS_SPOOL cannot be resolved, use an absolute path: {error}") from None
 
 
 def _token(token: Optional[str]) -> Optional[str]:

@@ -21,10 +21,13 @@ import tempfile
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .api import Id
 from .errors import SpoolUnavailable
+
+if TYPE_CHECKING:
+    from .upload import Report
 
 PENDING = "pending:"
 """`BUILDLOGS_BUILD` of a build whose id the server has not told yet: this, and the name of its file here."""
@@ -100,20 +103,26 @@ class Ledger:
     def is_kept(self, reference: str) -> bool:
         """Whether a living process has said so."""
         path = self._build_path(reference, "keeper")
-        if not path.exists():
+        try:
+            if not path.exists():
+                return False
+            if not self._lock_file(path):
+                return True
+        except OSError:  # a file that cannot be opened: whoever asks must see to its log itself
             return False
-        if not self._lock_file(path):
-            return True
         os.close(self._locks.pop())  # held on, it would pass for a keeper in the eyes of the steps beside this one
         return False
 
     def next_step_number(self, reference: str) -> int:
         """A number that no other step of this build on this machine has got; from 1."""
         path = self._build_path(reference, "steps")
-        with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+") as counter:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "r+", encoding="latin-1") as counter:
             fcntl.flock(counter, fcntl.LOCK_EX)
-            number = int(counter.read() or 0) + 1
+            text = counter.read()
+            number = int(text) + 1 if text.isdecimal() else 1  # torn by a crash: numbers that are taken are passed over
             counter.seek(0)
+            counter.truncate()
             counter.write(str(number))
         return number
 
@@ -142,17 +151,29 @@ class Ledger:
         """Write a log's state."""
         _write_json(path / "state.json", asdict(log))
 
-    def left_logs(self, references: set[str], server: str) -> list[tuple[Path, LogEntry]]:
-        """Complete logs of a build that their own process could not deliver, locked by this one now."""
+    def left_logs(self, references: set[str], server: str, report: Report) -> list[tuple[Path, LogEntry]]:
+        """Complete logs of a build that their own process could not deliver, locked by this one now.
+
+        A log that cannot be read is reported and left where it is: nobody can know which build it belongs to.
+        """
         left = []
-        for path in sorted((self.directory / "logs").iterdir()):
+        for path in self._log_directories(report):
             try:
-                log = LogEntry(**json.loads((path / "state.json").read_text()))
-            except (OSError, ValueError, TypeError):
+                log = _read_log(path)
+                if log.build in references and log.server == server and log.results is not None and self.lock(path):
+                    left.append((path, log))
+            except FileNotFoundError:
                 continue  # being created, or delivered and deleted just now
-            if log.build in references and log.server == server and log.results is not None and self.lock(path):
-                left.append((path, log))
+            except (OSError, ValueError, TypeError) as error:
+                report(f"the spool {path} cannot be read, and is left as it is: {error}")
         return left
+
+    def _log_directories(self, report: Report) -> list[Path]:
+        try:
+            return sorted((self.directory / "logs").iterdir())
+        except OSError as error:
+            report(f"the spool directory cannot be read, what steps left there is not delivered: {error}")
+            return []
 
     def _build_path(self, reference: str, kind: str = "json") -> Path:
         return self.directory / "builds" / f"{_file_name(reference)}.{kind}"
@@ -164,9 +185,8 @@ def open_ledger(wanted: Path | None) -> Ledger:
     Raises:
         SpoolUnavailable: none can.
     """
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
-    temporary = Path(tempfile.gettempdir()) / f"buildlogs-spool-{os.getuid()}"
-    places = [wanted, temporary] if wanted else [cache / "buildlogs" / "spool", temporary]
+    temporary = _temporary_place()
+    places = [place for place in (wanted or _cache_place(), temporary) if place is not None]
     for place in places:
         try:
             for room in ("logs", "builds"):
@@ -174,19 +194,45 @@ def open_ledger(wanted: Path | None) -> Ledger:
             foreign = place == temporary and place.stat().st_uid != os.getuid()
             if not foreign and os.access(place / "logs", os.W_OK | os.X_OK):
                 return Ledger(place)
-        except (OSError, RuntimeError):
+        except OSError:
             continue
-    raise SpoolUnavailable(f"no spool directory can be written: tried {', '.join(map(str, places))}")
+    raise SpoolUnavailable(f"no spool directory can be written: tried {', '.join(map(str, places)) or 'none'}")
+
+
+def _cache_place() -> Optional[Path]:
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "buildlogs" / "spool"
+    except RuntimeError:  # no HOME, and the user is on no list: containers that run with any uid
+        return None
+
+
+def _temporary_place() -> Optional[Path]:
+    try:
+        return Path(tempfile.gettempdir()) / f"buildlogs-spool-{os.getuid()}"
+    except OSError:  # nothing can be written anywhere
+        return None
+
+
+def _read_log(path: Path) -> LogEntry:
+    """The log in `path`; raises OSError, or ValueError or TypeError where its file is malformed."""
+    log = LogEntry(**json.loads((path / "state.json").read_text()))
+    if not isinstance(log.build, str) or not isinstance(log.results, (str, type(None))):
+        raise ValueError("state.json holds values of wrong types")
+    return log
 
 
 def _file_name(reference: str) -> str:
     """A reference as a file name, different for different references whatever they hold."""
     readable = re.sub(r"[^A-Za-z0-9-]", "-", reference)[:60]
-    return f"{readable}-{hashlib.sha256(reference.encode()).hexdigest()[:8]}"
+    return f"{readable}-{hashlib.sha256(reference.encode(errors='surrogateescape')).hexdigest()[:8]}"
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
-    with os.fdopen(descriptor, "w") as stream:
-        json.dump(content, stream)
-    Path(name).replace(path)
+    try:
+        with os.fdopen(descriptor, "w") as stream:
+            json.dump(content, stream)
+        Path(name).replace(path)
+    except OSError:  # a full disk is not to be filled with attempts
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import fcntl
 import os
@@ -109,9 +110,10 @@ class PassThrough:
     def close(self) -> None:
         """Let whoever reads it see the end now, although the agent may wait for the server for a while."""
         if self._descriptor is not None:
-            null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-            os.dup2(null, self._descriptor)
-            os.close(null)
+            with contextlib.suppress(OSError):  # no /dev/null: then it ends when the agent does
+                null = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+                os.dup2(null, self._descriptor)
+                os.close(null)
             self._descriptor = None
 
 
@@ -132,7 +134,8 @@ class OutputReader:
     def run(self) -> bool:
         """Read; False where the pipes had to be left although something still held them open."""
         wake_reader, wake_writer = os.pipe()
-        threading.Thread(target=self._wait_for_exit, args=(wake_writer,), name="exit", daemon=True).start()
+        with contextlib.suppress(RuntimeError):  # no thread to be had: the pipes' end tells of the exit, daemons aside
+            threading.Thread(target=self._wait_for_exit, args=(wake_writer,), name="exit", daemon=True).start()
         assert self._process.stdout is not None
         assert self._process.stderr is not None
         for channel, stream in ((STDOUT, self._process.stdout), (STDERR, self._process.stderr)):

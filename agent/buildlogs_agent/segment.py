@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -81,9 +82,10 @@ class Segment:
         return Page(start + skipped, span.payload - skipped, body)
 
     def remove(self) -> None:
-        """Close and delete the file."""
+        """Close and delete the file; one that cannot be deleted, or is gone already, must not stop the command."""
         self.close()
-        self._path.unlink()
+        with contextlib.suppress(OSError):
+            self._path.unlink()
 
     def close(self) -> None:
         """Close the file; its bytes stay."""

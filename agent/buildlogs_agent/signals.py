@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -41,8 +42,12 @@ class SignalGate:
 
     def pass_on_to(self, process: subprocess.Popen[bytes], end_the_wait: Callable[[], None]) -> None:
         """From now on send signals to `process`; once `command_ended` is set, call `end_the_wait` instead."""
-        if self._watched:
+        if not self._watched:
+            return
+        try:
             threading.Thread(target=self._watch, args=(process, end_the_wait), name="signals", daemon=True).start()
+        except RuntimeError:  # no thread to be had: let the signals end the agent, which nobody could interrupt else
+            signal.pthread_sigmask(signal.SIG_SETMASK, self._original)
 
     def _watch(self, process: subprocess.Popen[bytes], end_the_wait: Callable[[], None]) -> None:
         while True:
@@ -52,7 +57,8 @@ class SignalGate:
                 continue
             self.received.add(number)
             if not from_terminal:
-                process.send_signal(number)  # does nothing where the process has ended just now
+                with contextlib.suppress(OSError):  # the command is another user's now (`sudo`): the next must get here
+                    process.send_signal(number)  # does nothing where the process has ended just now
 
 
 def _next_signal(watched: set[signal.Signals]) -> tuple[int, bool]:

@@ -64,7 +64,7 @@ class Spool:
         self._limit_bytes = limit_bytes
         self._segment_bytes = max(1, min(MAX_SEGMENT_BYTES, limit_bytes // SEGMENTS_PER_LIMIT))
         self._unit_payload_bytes = max(MIN_PAYLOAD_BYTES, min(MAX_UNIT_PAYLOAD_BYTES, self._segment_bytes // 2))
-        starts = sorted(int(path.stem) for path in directory.glob("*.chunks"))
+        starts = sorted(int(path.stem) for path in directory.glob("*.chunks") if path.stem.isdecimal())
         self._segments = [Segment(directory, start) for start in starts]
         self._end = self._segments[-1].end if self._segments else 0
         self._acknowledged = 0

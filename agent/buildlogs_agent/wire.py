@@ -44,22 +44,22 @@ class UnitSpan(NamedTuple):
 
 
 def measure_units(buffer: bytes, payload_limit: int | None = None) -> UnitSpan:
-    """Walk over the whole units at the start of `buffer`.
+    """Walk over the whole units at the start of `buffer`; what a power cut left instead of one ends the walk.
 
     With `payload_limit`, stop before the unit that would go beyond so many bytes of output.
     """
     position = payload = 0
     while True:
         first = buffer.find(b":", position, position + 8)
-        if first < 0:
+        if first < 0 or not buffer[position:first].isdigit():
             break
         second_start = first + 1 + int(buffer[position:first]) + 1
         second = buffer.find(b":", second_start, second_start + 8)
-        if second < 0:
+        if second < 0 or not buffer[second_start:second].isdigit():
             break
         length = int(buffer[second_start:second])
         stop = second + 1 + length + 1
-        if stop > len(buffer) or (payload_limit is not None and payload + length - 1 > payload_limit):
+        if not length or stop > len(buffer) or (payload_limit is not None and payload + length - 1 > payload_limit):
             break
         position = stop
         payload += length - 1

@@ -14,6 +14,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from contract_server import ContractServer
 
+PATIENCE_SECONDS = 120
+"""Until a process that hangs fails its test: long enough for a loaded machine."""
+
 
 class Agent:
     """The `buildlogs` command with an environment of its own."""
@@ -37,15 +40,25 @@ class Agent:
             "BUILDLOGS_PROJECT": "demo",
         }
 
-    def start(self, *arguments: str, env: dict[str, str] | None = None, **options: Any) -> subprocess.Popen[bytes]:
+    def start(
+        self, *arguments: str | bytes, env: dict[str, Any] | None = None, **options: Any
+    ) -> subprocess.Popen[bytes]:
         pipes = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options}
         command = [sys.executable, "-m", "buildlogs_agent", *arguments]
         return subprocess.Popen(command, env={**self.environment, **(env or {})}, **pipes)
 
-    def run(self, *arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    def run(self, *arguments: str | bytes, env: dict[str, Any] | None = None) -> subprocess.CompletedProcess[bytes]:
         with self.start(*arguments, env=env) as process:
-            stdout, stderr = process.communicate(timeout=30)
+            stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
         return subprocess.CompletedProcess(arguments, process.returncode, stdout, stderr)
+
+    def run_on_a_machine_where(
+        self, patch: str, *arguments: str, env: dict[str, Any] | None = None
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the agent in a process in which `patch`, Python source, has spoiled something of the system's."""
+        script = f"{patch}\nfrom buildlogs_agent.__main__ import main\nraise SystemExit(main({list(arguments)!r}))"
+        command, environment = [sys.executable, "-c", script], {**self.environment, **(env or {})}
+        return subprocess.run(command, env=environment, capture_output=True, timeout=PATIENCE_SECONDS, check=False)
 
     def run_one(self, *command: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
         """`buildlogs run` of one command."""

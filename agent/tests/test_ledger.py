@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import tempfile
 from pathlib import Path
 
-from buildlogs_agent.ledger import Ledger, open_ledger
+import pytest
+from buildlogs_agent.ledger import BuildEntry, Ledger, open_ledger
 
 
 def test_a_build_is_kept_as_long_as_its_keeper_lives(tmp_path: Path) -> None:
@@ -22,3 +26,48 @@ def test_steps_that_ask_after_a_dead_keeper_do_not_pass_for_it(tmp_path: Path) -
     first, second = Ledger(tmp_path), Ledger(tmp_path)
     assert not first.is_kept("7")
     assert not second.is_kept("7")
+
+
+def test_a_keeper_that_cannot_be_looked_at_keeps_nothing(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger._build_path("7", "keeper").mkdir()
+    assert not ledger.is_kept("7")
+
+
+def test_a_counter_of_steps_that_a_crash_tore_begins_anew(tmp_path: Path) -> None:
+    ledger = open_ledger(tmp_path)
+    ledger._build_path("7", "steps").write_bytes(b"\0\xff\0")
+    assert [ledger.next_step_number("7"), ledger.next_step_number("7")] == [1, 2]
+
+
+def test_a_reference_of_any_bytes_has_a_file_name(tmp_path: Path) -> None:
+    assert not open_ledger(tmp_path).is_kept("\udcff/../..")
+
+
+def test_a_machine_without_a_temporary_directory_has_a_spool_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none() -> str:
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", none)
+    assert open_ledger(tmp_path).directory == tmp_path
+
+
+def test_without_any_home_the_spool_is_in_the_temporary_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "~no-such-user-anywhere")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert open_ledger(None).directory.parent == tmp_path
+
+
+def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    ledger = open_ledger(tmp_path)
+    monkeypatch.setattr(json, "dump", full)
+    with pytest.raises(OSError, match="No space left"):
+        ledger.save_build(BuildEntry("pending:1"))
+    assert list((tmp_path / "builds").iterdir()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -176,3 +177,27 @@ def test_a_disk_that_stays_full_leaves_no_segment_for_each_attempt(
     spool.append(output(b"kept\n"))
     [batch] = read_all(spool)
     assert (batch.skip, payload(batch)) == (50, b"kept\n")
+
+
+def test_a_spool_directory_deleted_under_a_command_that_runs_does_not_stop_it(tmp_path: Path) -> None:
+    (tmp_path / "spool").mkdir()
+    spool = Spool(tmp_path / "spool", SMALL_LIMIT_BYTES)
+    for _ in range(40):
+        spool.append(output(b"x" * 999 + b"\n"))
+    spool.acknowledge(spool.end)
+    shutil.rmtree(tmp_path / "spool")
+    for _ in range(100):
+        spool.append(output(b"y" * 999 + b"\n"))
+    assert spool.end == 140_000
+    assert spool.dropped > 0
+
+
+def test_what_a_power_cut_made_of_a_segment_is_cut_off(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    spool.append(output(b"kept\n"))
+    path = next(tmp_path.glob("*.chunks"))
+    path.write_bytes(path.read_bytes() + b"\0\0:garbage")
+    (tmp_path / "notes.chunks").write_text("of somebody else")
+    again = Spool(tmp_path)
+    again.append(output(b"new\n"))
+    assert b"".join(map(payload, read_all(again))) == b"kept\nnew\n"

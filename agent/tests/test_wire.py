@@ -40,3 +40,9 @@ def test_measuring_stops_before_a_limit_of_payload() -> None:
     stream = stream_of([Piece(0, 1, b"12345"), Piece(1, 2, b"678")])
     assert measure_units(stream, 7).payload == 5
     assert measure_units(stream, 8).payload == 8
+
+
+@given(PIECES, st.binary(max_size=60) | st.text("0123456789:-,t ", max_size=60).map(str.encode))
+def test_what_a_power_cut_left_after_whole_units_is_no_unit_and_no_error(pieces: list[Piece], rest: bytes) -> None:
+    stream = stream_of(pieces)
+    assert len(stream) <= measure_units(stream + rest).stop <= len(stream + rest)
