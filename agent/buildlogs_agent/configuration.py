@@ -87,7 +87,7 @@ def _spool_directory(environment: Mapping[str, str]) -> Optional[Path]:
         return None
     try:
         return Path(named).expanduser().absolute()
-    except (OSError, RuntimeError) as error:  # relative to a directory that is gone; the home of nobody
+    except (OSError, RuntimeError, KeyError) as error:  # relative to a directory that is gone; the home of nobody
         raise UsageError(f"BUILDLOGS_SPOOL cannot be resolved, use an absolute path: {error}") from None
 
 

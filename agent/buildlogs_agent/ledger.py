@@ -202,7 +202,7 @@ def open_ledger(wanted: Path | None) -> Ledger:
 def _cache_place() -> Optional[Path]:
     try:
         return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "buildlogs" / "spool"
-    except RuntimeError:  # no HOME, and the user is on no list: containers that run with any uid
+    except (RuntimeError, KeyError):  # no HOME, and a user on no list (containers with any uid); 3.9 has the KeyError
         return None
 
 
