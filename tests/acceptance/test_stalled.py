@@ -76,13 +76,13 @@ async def test_a_slow_viewer_of_a_log_that_finishes_gets_its_last_byte_before_10
     server: Server, writer: Writer, token: str
 ) -> None:
     log = writer.new_log()
-    size = 1_000_000
-    for start in range(0, size, 250_000):
-        writer.chunks(log["id"], entry(0, b"y" * 250_000), start)
+    size = 600_000
+    for start in range(0, size, 200_000):
+        writer.chunks(log["id"], entry(0, b"y" * 200_000), start)
     for window in (None, 0):
         viewer = Viewer(server.websocket_url, log["id"], token=token, window=window)
         await viewer.open()
-        reading = asyncio.ensure_future(viewer.drain(bytes_per_second=SLOW_BYTES_PER_SECOND * 2))
+        reading = asyncio.ensure_future(viewer.drain(bytes_per_second=SLOW_BYTES_PER_SECOND))
         if window is None:
             await asyncio.to_thread(writer.finish, log["id"], received=size)
         await reading
