@@ -15,7 +15,7 @@ from urllib.parse import parse_qs
 from logviewer.doors.guard import DEFAULT_MAX_BODY_BYTES
 from logviewer.doors.identity import Scope, header, host_is_allowed
 from logviewer.resources.errors import TooLarge
-from logviewer.resources.problems import Problem, internal, problem_from
+from logviewer.resources.problems import CONTENT_TYPE, Problem, internal, problem_from
 
 logger = logging.getLogger(__name__)
 
@@ -143,10 +143,9 @@ def door(handlers: Mapping[str, Handler]) -> Callable[[Scope, Receive, Send], Aw
         except ClientGone:
             return
         except Exception as error:
-            problem = _problem(error)
-            if exchange.started:
+            if exchange.started:  # too late for a problem; whoever called us breaks the response off, and says why
                 raise
-            await _send_problem(exchange, problem)
+            await send_problem(send, _problem(error))
 
     return application
 
@@ -157,15 +156,8 @@ async def _dispatch(exchange: Exchange, handlers: Mapping[str, Handler]) -> None
     handler = handlers.get(exchange.scope["method"])
     if handler is None:
         allowed = ", ".join(handlers)
-        problem = Problem(
-            type="method-not-allowed",
-            title="Method not allowed",
-            status=405,
-            detail=f"this address takes {allowed}",
-            headers={"Allow": allowed},
-        )
-        await _send_problem(exchange, problem)
-        return
+        detail, headers = f"this address takes {allowed}", {"Allow": allowed}
+        raise RefusedRequest(Problem("method-not-allowed", "Method not allowed", 405, detail, headers=headers))
     await handler(exchange)
 
 
@@ -180,9 +172,14 @@ def _problem(error: Exception) -> Problem:
     return internal()
 
 
-async def _send_problem(exchange: Exchange, problem: Problem) -> None:
-    headers = [("Content-Type", "application/problem+json"), *(problem.headers or {}).items()]
-    await exchange.respond(problem.status, headers, problem.body())
+async def send_problem(send: Send, problem: Problem) -> None:
+    """Answer with `problem`, as whoever speaks plain ASGI does here."""
+    body = problem.body()
+    headers = {"content-type": CONTENT_TYPE, "content-length": str(len(body)), **problem.headers}
+    encoded = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
+    start = {"type": "http.response.start", "status": problem.status, "headers": [*encoded, *COMMON_HEADERS]}
+    await send(start)
+    await send({"type": "http.response.body", "body": body, "more_body": False})
 
 
 async def while_connected(exchange: Exchange, work: Awaitable[None]) -> None:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import ceil
 
-from logviewer.doors.http import Receive, Send
+from logviewer.doors.http import Receive, Send, send_problem
 from logviewer.doors.identity import Scope, header
-from logviewer.resources.problems import CONTENT_TYPE, Problem
+from logviewer.resources.problems import Problem
 
 BURST_SECONDS = 10
 MAX_CALLERS = 10_000
@@ -144,14 +144,6 @@ def _is_trusted(address: str, trusted_proxies: Sequence[Network]) -> bool:
 
 async def _refuse(send: Send, wait: float) -> None:
     seconds = ceil(wait)
-    problem = Problem(
-        "rate-limited", "Too many requests", 429, f"This is more than one caller may send; go on in {seconds} s."
-    )
-    body = problem.body()
-    headers = [
-        (b"content-type", CONTENT_TYPE.encode()),
-        (b"content-length", str(len(body)).encode()),
-        (b"retry-after", str(seconds).encode()),
-    ]
-    await send({"type": "http.response.start", "status": problem.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body, "more_body": False})
+    detail = f"This is more than one caller may send; go on in {seconds} s."
+    headers = {"Retry-After": str(seconds)}
+    await send_problem(send, Problem("rate-limited", "Too many requests", 429, detail, headers=headers))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TypeVar
 
 from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import Q, QuerySet
@@ -19,6 +20,8 @@ from logviewer.live.write_behind import write_behind
 from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope, Visibility
 from logviewer.models.token import digest
 from logviewer.resources.errors import Forbidden, NotFound, Unauthenticated
+
+Row = TypeVar("Row", Build, Step, LogFile)
 
 LAST_USED_PRECISION = timedelta(minutes=1)
 """How often a token's `last_used_at` is written: not at every chunk a build sends."""
@@ -199,27 +202,20 @@ def check_may_write_at_all(caller: Caller) -> None:
 
 
 def _build(build_id: int) -> Build:
-    if not 0 <= build_id <= MAX_ID:
-        raise NotFound("build")
-    build = Build.objects.select_related("builder__project").filter(pk=build_id).first()
-    if build is None:
-        raise NotFound("build")
-    return build
+    return _fetch(Build.objects.select_related("builder__project"), build_id, "build")
 
 
 def _step(step_id: int) -> Step:
-    if not 0 <= step_id <= MAX_ID:
-        raise NotFound("step")
-    step = Step.objects.select_related("build__builder__project").filter(pk=step_id).first()
-    if step is None:
-        raise NotFound("step")
-    return step
+    return _fetch(Step.objects.select_related("build__builder__project"), step_id, "step")
 
 
 def _log(log_id: int) -> LogFile:
-    if not 0 <= log_id <= MAX_ID:
-        raise NotFound("log")
-    log = LogFile.objects.select_related("step__build__builder__project").filter(pk=log_id).first()
-    if log is None:
-        raise NotFound("log")
-    return log
+    return _fetch(LogFile.objects.select_related("step__build__builder__project"), log_id, "log")
+
+
+def _fetch(rows: QuerySet[Row], row_id: int, noun: str) -> Row:
+    """The row of that id; NotFound, also for an id that no database can hold."""
+    row = rows.filter(pk=row_id).first() if 0 <= row_id <= MAX_ID else None
+    if row is None:
+        raise NotFound(noun)
+    return row
