@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from logviewer.live import hub
 from logviewer.live.events import BuildChanged, BuildEventName, Event, LogChunk, build_group, log_group
+from logviewer.live.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -50,25 +50,15 @@ class Announcer:
     A thread, because announcements come from everywhere: the server's loop, its worker threads, management commands.
     """
 
-    def __init__(self) -> None:
-        self._waiting: dict[str, Event] = {}
-        self._lock = threading.Lock()
-        self._filled = threading.Event()
-        self._thread: threading.Thread | None = None
+    def __init__(self, max_waiting: int = MAX_WAITING) -> None:
+        self._mailbox: Mailbox[str, Event] = Mailbox("announcer", self._run, max_waiting)
         self.sent = 0
         self.lost = 0
 
     def put(self, group: str, message: Event) -> None:
         """Queue a message; an older one that still waits for the same group is dropped, its news is in this one."""
-        with self._lock:
-            if len(self._waiting) >= MAX_WAITING and group not in self._waiting:
-                self.lost += 1
-                return
-            self._waiting[group] = message
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="announcer", daemon=True)
-                self._thread.start()
-        self._filled.set()
+        if not self._mailbox.put(group, message):
+            self.lost += 1
 
     def _run(self) -> None:
         asyncio.run(self._send_forever())
@@ -77,15 +67,9 @@ class Announcer:
         layer: Any = get_channel_layer()
         while True:
             # Blocking this loop is fine: nothing else lives on it.
-            self._filled.wait()
-            self._filled.clear()
-            with self._lock:
-                batch, self._waiting = self._waiting, {}
-            failed = await self._send(layer, batch)
+            failed = await self._send(layer, self._mailbox.take())
             if failed:
-                with self._lock:
-                    self._waiting = {**failed, **self._waiting}
-                self._filled.set()
+                self._mailbox.put_back(failed)
                 await asyncio.sleep(RETRY_SECONDS)
 
     async def _send(self, layer: Any, batch: dict[str, Event]) -> dict[str, Event]:

@@ -7,11 +7,12 @@ Counters of open logs, heartbeats, the last use of a token. A database that make
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Hashable
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error, connection
+
+from logviewer.live.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
 
@@ -23,35 +24,21 @@ class WriteBehind:
     """A daemon thread, started with the first write, and what waits for it."""
 
     def __init__(self) -> None:
-        self._waiting: dict[Hashable, Callable[[], object]] = {}
-        self._lock = threading.Lock()
-        self._filled = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._mailbox: Mailbox[Hashable, Callable[[], object]] = Mailbox("write-behind", self._run, MAX_WAITING)
 
     def put(self, key: Hashable, write: Callable[[], object]) -> None:
         """Have `write` called soon, in place of what still waits under `key`. Never waits, never raises.
 
         With the setting WRITE_BEHIND off it is called at once: tests whose transaction is rolled back need that.
         """
-        if not settings.WRITE_BEHIND:
+        if settings.WRITE_BEHIND:
+            self._mailbox.put(key, write)
+        else:
             _try(key, write)
-            return
-        with self._lock:
-            if len(self._waiting) >= MAX_WAITING and key not in self._waiting:
-                return
-            self._waiting[key] = write
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="write-behind", daemon=True)
-                self._thread.start()
-        self._filled.set()
 
     def _run(self) -> None:
         while True:
-            self._filled.wait()
-            self._filled.clear()
-            with self._lock:
-                batch, self._waiting = self._waiting, {}
-            for key, write in batch.items():
+            for key, write in self._mailbox.take().items():
                 _try(key, write)
             connection.close()  # an idle thread holds none
 
@@ -59,7 +46,7 @@ class WriteBehind:
 def _try(key: Hashable, write: Callable[[], object]) -> None:
     try:
         write()
-    except DatabaseError as error:
+    except Error as error:
         logger.warning("%s could not be written to the database: %s", key, error)
 
 

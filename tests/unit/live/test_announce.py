@@ -71,7 +71,7 @@ def test_a_layer_that_fails_is_tried_again(layer: SlowLayer) -> None:
 
 
 def test_what_waits_is_bounded(layer: SlowLayer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(announce, "MAX_WAITING", 3)
+    monkeypatch.setattr(announce, "announcer", announce.Announcer(max_waiting=3))
     layer.gate.clear()
     for log_id in range(100):
         announce.log_grew(log_id, 1)
