@@ -36,3 +36,10 @@ def data_dir(tmp_path: Path) -> Path:
     directory = tmp_path / "data"
     directory.mkdir()
     return directory
+
+
+@pytest.fixture
+def own_server(data_dir: Path) -> Iterator[Server]:
+    """A server that nothing else has used: its memory and descriptors are the test's, its files may be damaged."""
+    with running_server(data_dir) as running:
+        yield running

@@ -6,26 +6,17 @@ import asyncio
 import random
 import socket
 import struct
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.acceptance.client import Writer
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import Server
 from tests.acceptance.test_stalled import handshake
 
 HASTY_VIEWERS = 300
 REQUESTS_AT_ONCE = 20
 WAIT_SECONDS = 10
-
-
-@pytest.fixture
-def own_server(data_dir: Path) -> Iterator[Server]:
-    """A server whose descriptors are those of this test."""
-    with running_server(data_dir) as server:
-        yield server
 
 
 def open_files(server: Server, ending: str) -> int:

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
-
-import pytest
 
 from tests.acceptance.client import Writer, entry
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import Server
 from tests.acceptance.test_watch_build import next_event, next_message, watching
 from tests.acceptance.test_watch_log import opened, refused
-
-
-@pytest.fixture
-def own_server(data_dir: Path) -> Iterator[Server]:
-    """A server whose files and database a test may damage."""
-    with running_server(data_dir) as server:
-        yield server
 
 
 async def test_a_damaged_log_is_1013_and_says_nothing_of_the_servers_files(own_server: Server) -> None:

@@ -8,22 +8,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
-import pytest
 
 from tests.acceptance.client import CHUNKS_TYPE, Writer, entry
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import Server
 
 LOCK_WAIT_SECONDS = 5.0
 WAITERS = 20
-
-
-@pytest.fixture
-def own_server(data_dir: Path) -> Iterator[Server]:
-    with running_server(data_dir) as server:
-        yield server
 
 
 @contextmanager

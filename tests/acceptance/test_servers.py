@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import random
 import socket
 from collections.abc import Iterator
@@ -13,7 +11,7 @@ import pytest
 from tests.acceptance.client import CHUNKS_TYPE, Viewer, Writer
 from tests.acceptance.server import Server, running_server
 from tests.acceptance.test_stalled import MIB, handshake, stalled, write
-from tests.acceptance.test_viewers import join_later, write_randomly
+from tests.acceptance.watched_log import write_while_watched
 
 VIEWERS = 8
 BODIES = 60
@@ -31,24 +29,11 @@ def test_viewers_receive_what_was_written(other_server: Server) -> None:
     token = other_server.token()
     writer = Writer(other_server.url, token)
     log = writer.new_log()
-    choose = random.Random(5)
-
-    async def scenario() -> tuple[bytes, list[Viewer]]:
-        viewers = [
-            Viewer(other_server.websocket_url, log["id"], token=token, window=(None, 0)[number % 2])
-            for number in range(VIEWERS)
-        ]
-        watching = [asyncio.ensure_future(join_later(viewer, choose.random())) for viewer in viewers]
-        written = await write_randomly(writer, log["id"], choose, BODIES)
-        digest = hashlib.sha256(written).hexdigest()
-        answer = await asyncio.to_thread(writer.finish, log["id"], received=len(written), sha256=digest)
-        assert answer.json()["completeness"] == "verified"
-        return written, await asyncio.gather(*watching)
-
-    written, viewers = asyncio.run(scenario())
-    for viewer in viewers:
-        assert (len(viewer.data), viewer.close_code) == (len(written), 1000), viewer.messages
-        assert bytes(viewer.data) == written
+    viewers = [
+        Viewer(other_server.websocket_url, log["id"], token=token, window=(None, 0)[number % 2])
+        for number in range(VIEWERS)
+    ]
+    write_while_watched(writer, log["id"], viewers, random.Random(5), bodies=BODIES, joining_seconds=1.0)
 
 
 def test_a_body_over_the_limit_is_refused_without_being_read(other_server: Server) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import json
 import random
 from collections.abc import Iterator
@@ -14,7 +12,7 @@ import pytest
 
 from tests.acceptance.client import Viewer, Writer
 from tests.acceptance.server import Server
-from tests.acceptance.test_viewers import join_later, write_randomly
+from tests.acceptance.watched_log import write_while_watched
 
 DROPPED_SHARE = 0.3
 VIEWERS = 20
@@ -46,22 +44,8 @@ def test_viewers_on_both_processes_miss_nothing_while_announcements_get_lost(
     token = two_servers[0].token()
     writer = Writer(two_servers[0].url, token)
     log = writer.new_log()
-    choose = random.Random(2)
-
-    async def scenario() -> tuple[bytes, list[Viewer]]:
-        viewers = [Viewer(two_servers[number % 2].websocket_url, log["id"], token=token) for number in range(VIEWERS)]
-        watching = [asyncio.ensure_future(join_later(viewer, choose.random() * 2.0)) for viewer in viewers]
-        written = await write_randomly(writer, log["id"], choose)
-        answer = await asyncio.to_thread(
-            writer.finish, log["id"], received=len(written), sha256=hashlib.sha256(written).hexdigest()
-        )
-        assert answer.json()["completeness"] == "verified"
-        return written, await asyncio.gather(*watching)
-
-    written, viewers = asyncio.run(scenario())
-    for viewer in viewers:
-        assert bytes(viewer.data) == written
-        assert viewer.close_code == 1000
+    viewers = [Viewer(two_servers[number % 2].websocket_url, log["id"], token=token) for number in range(VIEWERS)]
+    write_while_watched(writer, log["id"], viewers, random.Random(2))
     counts = [json.loads(file.read_text()) for file in data_dir.glob("group-sends-*.json")]
     sent, dropped = (sum(count[name] for count in counts) for name in ("sent", "dropped"))
     print(f"group_send calls: {sent} sent, {dropped} dropped")

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
 
 from tests.acceptance.client import Viewer, Writer, entry
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import Server
 
 MIB = 1024 * 1024
 WRITTEN_BYTES = 100_000_000
@@ -18,13 +14,6 @@ MAX_GROWTH_BYTES = 8 * MIB
 SMALL_RECEIVE_BUFFER_BYTES = 64 * 1024
 BODY = entry(0, (b"x" * 99 + b"\n") * 10_000)
 SLOW_BYTES_PER_SECOND = 100_000
-
-
-@pytest.fixture
-def own_server(data_dir: Path) -> Iterator[Server]:
-    """A server that nothing else has used, so that its memory is what this test makes of it."""
-    with running_server(data_dir) as server:
-        yield server
 
 
 def stalled(server: Server, request: str) -> socket.socket:

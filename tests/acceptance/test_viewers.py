@@ -9,28 +9,9 @@ from typing import Any
 
 from tests.acceptance.client import Viewer, Writer, entry
 from tests.acceptance.server import Server
+from tests.acceptance.watched_log import write_while_watched
 
 VIEWERS = 20
-BODIES = 150
-
-
-async def write_randomly(writer: Writer, log_id: int, choose: random.Random, bodies: int = BODIES) -> bytes:
-    """Write two alternating channels in random sizes; returns all that was written."""
-    written = bytearray()
-    for number in range(bodies):
-        size = choose.choice([1, 7, 100, 3000, 60_000])
-        pieces = [choose.randbytes(choose.randrange(1, size + 1)) for _ in range(choose.randrange(1, 5))]
-        body = b"".join(entry((number + place) % 2, piece) for place, piece in enumerate(pieces))
-        answer = await asyncio.to_thread(writer.chunks, log_id, body, len(written))
-        assert answer.status_code == 200, answer.text
-        written += b"".join(pieces)
-        await asyncio.sleep(choose.random() * 0.02)
-    return bytes(written)
-
-
-async def join_later(viewer: Viewer, seconds: float) -> Viewer:
-    await asyncio.sleep(seconds)
-    return await viewer.watch()
 
 
 def test_twenty_viewers_that_join_at_random_moments_receive_the_same_bytes(
@@ -39,25 +20,13 @@ def test_twenty_viewers_that_join_at_random_moments_receive_the_same_bytes(
     choose = random.Random(20)
     log = writer.new_log()
 
-    async def scenario() -> tuple[bytes, list[Viewer]]:
-        windows = [None, 65_536, 262_144, 0]
-        viewers = [
-            Viewer(server.websocket_url, log["id"], window=windows[number % 4], token=token)
-            for number in range(VIEWERS)
-        ]
-        watching = [asyncio.ensure_future(join_later(viewer, choose.random() * 2.0)) for viewer in viewers]
-        written = await write_randomly(writer, log["id"], choose)
-        finished = await asyncio.to_thread(
-            writer.finish, log["id"], received=len(written), sha256=hashlib.sha256(written).hexdigest()
-        )
-        assert finished.json()["completeness"] == "verified"
-        return written, await asyncio.gather(*watching)
-
-    written, viewers = asyncio.run(scenario())
+    windows = [None, 65_536, 262_144, 0]
+    viewers = [
+        Viewer(server.websocket_url, log["id"], window=windows[number % 4], token=token) for number in range(VIEWERS)
+    ]
+    written = write_while_watched(writer, log["id"], viewers, choose)
     digest = hashlib.sha256(written).hexdigest()
     for viewer in viewers:
-        assert (len(viewer.data), viewer.close_code) == (len(written), 1000), viewer.messages
-        assert bytes(viewer.data) == written
         last: dict[str, Any] = viewer.messages[-1]
         assert last["type"] == "logFinished"
         assert (last["state"], last["size"], last["sha256"]) == ("finished", len(written), digest)
