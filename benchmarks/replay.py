@@ -112,11 +112,14 @@ def measure_bare_frames(bare: Server, size: int, frame_bytes: int, report: Repor
     report.add(BARE_FRAMES, size / MB / elapsed, "MB/s")
 
 
-def download(server: Server, path: str, token: str | None) -> tuple[int, float]:
+def download(server: Server, path: str, token: str | None, coding: str | None = None) -> tuple[int, float]:
     """Bytes of the body, and seconds until the last of them, read as curl does into one buffer."""
     buffer = bytearray(RECEIVE_BYTES)
     authorization = f"Authorization: Bearer {token}\r\n" if token else ""
-    request = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{authorization}Connection: close\r\n\r\n"
+    accepted = f"Accept-Encoding: {coding}\r\n" if coding else ""
+    request = (
+        f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{authorization}{accepted}Connection: close\r\n\r\n"
+    )
     started = time.perf_counter()
     with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
         connection.sendall(request.encode())

@@ -24,7 +24,11 @@ from tests.acceptance.server import Server  # noqa: E402
 
 PROJECT = "benchmark"
 SAMPLE_SECONDS = 0.02
-PRODUCTION = {"BUILDLOGS_DEBUG": "0"}
+PRODUCTION = {
+    "BUILDLOGS_DEBUG": "0",
+    "BUILDLOGS_MAX_LOG_BYTES": "0",  # the logs are larger than most are let be
+    "BUILDLOGS_UPKEEP_IN_SERVER": "0",  # sealing is measured by itself
+}
 BARE_APPLICATION = "benchmarks.bare:application"
 
 

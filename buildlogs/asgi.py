@@ -17,6 +17,8 @@ from django.urls import re_path  # noqa: E402
 from logviewer.doors.guard import guard  # noqa: E402
 from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
+from logviewer.live import chunk_store  # noqa: E402
+from logviewer.upkeep.background import BackgroundUpkeep  # noqa: E402
 
 
 def close_connections(**_signal: object) -> None:
@@ -30,6 +32,7 @@ def close_connections(**_signal: object) -> None:
 
 
 request_finished.connect(close_connections)
+chunk_store()  # now, for what another store's library takes to import would hold up the event loop
 
 # Channels' router takes ASGI applications where Django's stubs expect views.
 whatever_else = re_path(r"", django_application)  # type: ignore[arg-type]
@@ -41,3 +44,6 @@ router = ProtocolTypeRouter(
 )
 limits = Limits(settings.MAX_REQUESTS_PER_SECOND, settings.MAX_UPLOAD_BYTES_PER_SECOND)
 application = guard(limit_rates(router, limits, settings.TRUSTED_PROXIES))
+
+if settings.UPKEEP_IN_SERVER:  # this module is imported by servers and by nobody else
+    BackgroundUpkeep().start()

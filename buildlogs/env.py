@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import dj_database_url
 
@@ -24,6 +24,8 @@ FALSE_WORDS = frozenset({"0", "false", "no", "off", ""})
 MIN_SECRET_KEY_CHARACTERS = 50
 HOST_PATTERN = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
+BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+PREFIX_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 Fallback = TypeVar("Fallback")
 
@@ -145,6 +147,54 @@ class Environment:
         if parts.scheme not in ("redis", "rediss", "unix") or not (parts.netloc or parts.path):
             return self._wrong(name, "must look like redis://host:6379/0", None)
         return value
+
+    def address(self, name: str) -> str | None:
+        """The address of a service, http://host:port or https://host, or None where the variable is not set."""
+        value = self._variables.get(name)
+        if not value:
+            return None
+        parts = _split(value)
+        try:
+            _ = parts.port  # raises where it is no port
+        except ValueError as error:
+            return self._wrong(name, str(error), None)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+            return self._wrong(name, "must look like https://s3.example.org or http://127.0.0.1:9000", None)
+        return value.rstrip("/")
+
+    def log_store(
+        self, name: str, logs_directory: Path, endpoint: str | None, region: str | None
+    ) -> dict[str, Any] | None:
+        """Django's STORAGES entry for s3://bucket/prefix or file:///directory; None where the variable is not set.
+
+        The value is never repeated in what is wrong with it: somebody may have written a password into it.
+        """
+        value = self._variables.get(name)
+        if not value:
+            return None
+        parts = _split(value)
+        if parts.query or parts.fragment or "@" in parts.netloc:
+            return self._wrong(
+                name, "takes neither credentials nor parameters: set AWS_ACCESS_KEY_ID and the like", None
+            )
+        if parts.scheme == "s3":
+            prefix = parts.path.strip("/")
+            if not BUCKET_PATTERN.fullmatch(parts.netloc) or (prefix and not PREFIX_PATTERN.fullmatch(prefix)):
+                return self._wrong(name, "must look like s3://bucket or s3://bucket/prefix", None)
+            options = {"bucket_name": parts.netloc, "location": prefix, "endpoint_url": endpoint, "region_name": region}
+            return {"BACKEND": "logviewer.live.s3.S3Logs", "OPTIONS": options}
+        if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/") or "%00" in parts.path:
+            return self._wrong(name, "must look like s3://bucket/prefix or file:///a/directory", None)
+        path = Path(unquote(parts.path)).resolve()
+        if not path.is_dir() or not os.access(path, os.W_OK | os.X_OK):
+            return self._wrong(name, f"{path} is no directory that can be written to; make it, or mount its disk", None)
+        if path.is_relative_to(logs_directory) or logs_directory.is_relative_to(path):
+            return self._wrong(name, f"{path} and the logs of this server in {logs_directory} must lie apart", None)
+        modes = {"file_permissions_mode": 0o640, "directory_permissions_mode": 0o750}
+        return {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": str(path), **modes},
+        }
 
     def secret_key(self, name: str, data_directory: Path, *, debug: bool) -> str:
         """The variable, or a key that is made once and kept in the data directory (mode 0600)."""

@@ -23,7 +23,17 @@ MAX_UPLOAD_BYTES_PER_SECOND = environment.number("BUILDLOGS_MAX_UPLOAD_BYTES_PER
 
 # The chunk store.
 BUILDLOGS_FSYNC = environment.choice("BUILDLOGS_FSYNC", "interval", ["never", "interval", "always"])
+# How much of a log's output is kept, from its beginning (0 is all of it) and from its end; a project may say otherwise.
+MAX_LOG_BYTES = environment.number("BUILDLOGS_MAX_LOG_BYTES", 256 * 2**20, least=0, most=2**50)
+MAX_TAIL_BYTES = environment.number("BUILDLOGS_MAX_TAIL_BYTES", 2**20, least=0, most=64 * 2**20)
 LOGS_DIR = DATA_DIR / "logs"
+LOG_STORE = environment.log_store(
+    "BUILDLOGS_LOG_STORE",
+    LOGS_DIR,
+    environment.address("BUILDLOGS_S3_ENDPOINT"),
+    environment.text("BUILDLOGS_S3_REGION") or None,
+)
+UPKEEP_IN_SERVER = environment.flag("BUILDLOGS_UPKEEP_IN_SERVER", default=True)
 WRITE_BEHIND = True  # counters and the like are written by a thread of their own
 
 DATABASES: dict[str, dict[str, Any]] = {
@@ -113,10 +123,12 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 WHITENOISE_USE_FINDERS = not (STATIC_ROOT / "staticfiles.json").is_file()  # collectstatic was not run
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STORAGES = {
+STORAGES: dict[str, dict[str, Any]] = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {"BACKEND": "buildlogs.static.ModuleManifestStorage"},
 }
+if LOG_STORE is not None:  # else sealed logs stay in LOGS_DIR
+    STORAGES["logs"] = LOG_STORE
 if DEBUG:
     STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 

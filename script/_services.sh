@@ -64,4 +64,5 @@ start_services() {
     fi
     [ -n "${BUILDLOGS_TEST_CHROMIUM:-}" ] || command -v chromium >/dev/null || packages chromium
     command -v node >/dev/null || packages nodejs
+    command -v zstd >/dev/null || packages zstd
 }

@@ -10,7 +10,7 @@ import pytest
 
 from logviewer.live.store import chunk_store
 
-pytest_plugins = ["tests.services"]
+pytest_plugins = ["tests.services", "tests.object_store", "tests.archives"]
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,8 @@
-"""What some tests need of the machine: PostgreSQL, Redis, Chromium. Found here, in one place.
+"""What some tests need of the machine: PostgreSQL, Redis, Chromium, zstd. Found here, in one place.
 
-A test asks for the fixture (`postgres_url`, `redis_url`, `chromium`). Where the thing is missing the test is skipped
-with the reason; where the environment says `CI=true` it fails instead, so that nothing goes untested unnoticed.
+A test asks for the fixture (`postgres_url`, `redis_url`, `chromium`, `zstd_command`). Where the thing is missing the
+test is skipped with the reason; where the environment says `CI=true` it fails instead, so that nothing goes untested
+unnoticed.
 """
 
 from __future__ import annotations
@@ -74,3 +75,12 @@ def chromium() -> Path:
     if found is None:
         missing("Chromium", os.environ.get("BUILDLOGS_TEST_CHROMIUM") or f"none of {', '.join(CHROMIUM_NAMES)} is here")
     return found
+
+
+@pytest.fixture(scope="session")
+def zstd_command() -> str:
+    """The path of zstd's own command."""
+    command = shutil.which("zstd")
+    if command is None:
+        missing("zstd", "the command is not in PATH")
+    return command

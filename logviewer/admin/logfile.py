@@ -20,16 +20,17 @@ class LogFileAdmin(MadeByIntake[LogFile]):
         "lines",
         "omitted",
         "completeness",
-        "sealed",
+        "form",
+        "stored_bytes",
         "written_at",
         "page",
     ]
-    list_filter = ["state", "completeness", "type", "sealed", "step__build__builder__project"]
+    list_filter = ["state", "completeness", "type", "form", "step__build__builder__project"]
     list_select_related = ["step__build__builder__project"]
     search_fields = ["name", "storage_key", "sha256", "text_sha256"]
     date_hierarchy = "started_at"
     fields = [
         *("step", "name", "slug", "type", "state", "completeness", "size", "lines", "received", "omitted", "sha256"),
-        *("text_sha256", "sealed", "storage_key", "started_at", "finished_at", "written_at", "page"),
+        *("text_sha256", "form", "stored_bytes", "storage_key", "started_at", "finished_at", "written_at", "page"),
     ]
     readonly_fields = ["page"]

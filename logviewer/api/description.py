@@ -13,12 +13,16 @@ Reading a public project needs nothing; all else needs `Authorization: Bearer TO
 Watching live: WebSockets at `/ws/logs/{id}/` and `/ws/builds/{id}/`, subprotocol `buildlogs.v1`."""
 
 CHUNKS_TYPE = "application/vnd.buildlogs.chunks"
+BUILD_ID = {"name": "build_id", "in": "path", "required": True, "schema": {"type": "integer"}}
 LOG_ID = {"name": "log_id", "in": "path", "required": True, "schema": {"type": "integer"}}
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail"],
     "properties": {
-        "type": {"type": "string", "examples": ["offset-gap", "finished", "mismatch", "invalid", "not-found"]},
+        "type": {
+            "type": "string",
+            "examples": ["offset-gap", "finished", "mismatch", "invalid", "not-found", "damaged"],
+        },
         "title": {"type": "string"},
         "status": {"type": "integer"},
         "detail": {"type": "string"},
@@ -27,6 +31,32 @@ PROBLEM: dict[str, Any] = {
             "description": "each field at fault, with what is wrong with it",
             "additionalProperties": {"type": "array", "items": {"type": "string"}},
         },
+    },
+}
+FOUND: dict[str, Any] = {
+    "type": "object",
+    "required": ["total", "exact", "hits", "next"],
+    "properties": {
+        "total": {"type": "integer", "description": "matching lines in the whole log"},
+        "exact": {"type": "boolean", "description": "false: there are at least so many"},
+        "hits": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["n", "spans", "text"],
+                "properties": {
+                    "n": {"type": "integer", "description": "number of the line"},
+                    "spans": {
+                        "type": "array",
+                        "description": "[from, to) in UTF-16 units of text; at most 1000; none for empty matches",
+                        "items": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+                    },
+                    "text": {"type": "string", "description": "the line as it is shown, cut after 20000 bytes"},
+                    "bytes": {"type": "integer", "description": "length of the whole line, where it was cut"},
+                },
+            },
+        },
+        "next": {"type": ["integer", "null"], "description": "start of the next page; null at the end"},
     },
 }
 ERROR_ANSWER: dict[str, Any] = {
@@ -60,8 +90,83 @@ def _bytes(media_type: str) -> dict[str, Any]:
     return {media_type: {"schema": {"type": "string", "contentEncoding": "binary"}}}
 
 
+def _json(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"application/json": {"schema": schema}}
+
+
+def _object(required: dict[str, Any], optional: dict[str, Any] | None = None) -> dict[str, Any]:
+    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}}
+
+
+INTEGER = {"type": "integer"}
+LINE = _object(
+    {
+        "n": {**INTEGER, "description": "its number in the log"},
+        "t": {**INTEGER, "description": "ms since the epoch"},
+        "runs": {
+            "type": "array",
+            "description": "channel and text, one after the other",
+            "items": {"type": "array", "prefixItems": [INTEGER, {"type": "string"}]},
+        },
+    },
+    {"bytes": {**INTEGER, "description": "the line's length, where it is cut"}},
+)
+LINES = _object(
+    {
+        "start": INTEGER,
+        "total": INTEGER,
+        "complete": {"type": "boolean", "description": "whether the log is finished"},
+        "sgr": {"type": "string", "description": "SGR parameters in force at the first line, such as 1;31"},
+        "lines": {"type": "array", "items": LINE},
+    }
+)
+GAP = _object({"n": {**INTEGER, "description": "the line before which it was silent"}, "seconds": {"type": "number"}})
+MARKS = _object(
+    {
+        "errors": {"type": "array", "items": {"type": "object"}},
+        "folds": {"type": "array", "items": {"type": "object"}},
+        "gaps": {"type": "array", "items": GAP},
+        "counts": {
+            **_object({"errors": INTEGER, "folds": INTEGER, "gaps": INTEGER}),
+            "description": "of all there are, where not all are told",
+        },
+    }
+)
+
 DOORS: dict[str, Any] = {
+    "/api/v1/builds/{build_id}/logs.zip": {
+        "get": {
+            "operationId": "read_logs_zip",
+            "tags": ["builds"],
+            "summary": "All logs of the build, open ones as far as they are",
+            "parameters": [BUILD_ID],
+            "responses": {"200": {"description": "A zip", "content": _bytes("application/zip")}},
+        }
+    },
     "/api/v1/logs/{log_id}/chunks": {
+        "get": {
+            "operationId": "read_chunks",
+            "tags": ["logs"],
+            "summary": "A page of the log as a chunk stream, which may be sent in again",
+            "parameters": [
+                LOG_ID,
+                _query("offset", "the byte of the text that the page begins with; 0 where it is not given", "integer"),
+                _query("limit", "bytes of text, at most and by default 1 MiB", "integer"),
+                _query("times", "0: without the entries that give the time", "integer"),
+            ],
+            "responses": {
+                "200": {
+                    "description": "The page, perhaps of fewer bytes",
+                    "headers": {
+                        "Next-Offset": {
+                            "description": "where the next page begins; absent at the end of a finished log",
+                            "schema": {"type": "integer"},
+                        }
+                    },
+                    "content": _bytes(CHUNKS_TYPE),
+                }
+            },
+        },
         "post": {
             "operationId": "append_chunks",
             "tags": ["logs"],
@@ -77,18 +182,54 @@ DOORS: dict[str, Any] = {
                 "200": {
                     "description": "Stored",
                     "headers": {"Upload-Offset": {"schema": {"type": "integer"}}},
-                    "content": {
-                        "application/json": {
-                            "schema": {
-                                "type": "object",
-                                "required": ["received"],
-                                "properties": {"received": {"type": "integer"}},
-                            }
-                        }
-                    },
+                    "content": _json(_object({"received": INTEGER})),
                 }
             },
         },
+    },
+    "/api/v1/logs/{log_id}/lines": {
+        "get": {
+            "operationId": "read_lines",
+            "tags": ["logs"],
+            "summary": "A window of lines, from anywhere in the log",
+            "parameters": [
+                LOG_ID,
+                _query("start", "the first line, from 1; -1 is the last one; 1 where it is not given", "integer"),
+                _query("count", "how many lines, at most 5000; 500 where it is not given", "integer"),
+                _query("channels", "such as stdout,stderr: start and total then count the lines that have any of them"),
+            ],
+            "responses": {"200": {"description": "The lines, perhaps fewer", "content": _json(LINES)}},
+        }
+    },
+    "/api/v1/logs/{log_id}/marks": {
+        "get": {
+            "operationId": "read_marks",
+            "tags": ["logs"],
+            "summary": "Places of the log that are worth a look: so far its longest silences",
+            "parameters": [LOG_ID],
+            "responses": {"200": {"description": "The places, in the order of lines", "content": _json(MARKS)}},
+        }
+    },
+    "/api/v1/logs/{log_id}/progressiveText": {
+        "get": {
+            "operationId": "read_progressive_text",
+            "tags": ["logs"],
+            "summary": "The text from a byte on, as Jenkins gives it",
+            "parameters": [LOG_ID, _query("start", "the byte to begin with; one beyond the end is 0", "integer")],
+            "responses": {
+                "200": {
+                    "description": "The text from there to its present end",
+                    "headers": {
+                        "X-Text-Size": {
+                            "description": "where the next call begins",
+                            "schema": {"type": "integer"},
+                        },
+                        "X-More-Data": {"description": "true while more may come", "schema": {"type": "string"}},
+                    },
+                    "content": _bytes("text/plain"),
+                }
+            },
+        }
     },
     "/api/v1/logs/{log_id}/raw": {
         "get": {
@@ -98,6 +239,8 @@ DOORS: dict[str, Any] = {
             "parameters": [
                 LOG_ID,
                 _query("channels", "such as stdout,stderr; all where it is not given"),
+                _query("from-line", "the first line of a part, from 1", "integer"),
+                _query("to-line", "the last line of a part", "integer"),
                 _query("follow", "1: go on until the log is finished", "integer"),
                 _query("download", "1: as a file to be saved", "integer"),
             ],
@@ -105,6 +248,28 @@ DOORS: dict[str, Any] = {
                 "200": {"description": "The text", "content": _bytes("text/plain")},
                 "206": {"description": "The range asked for", "content": _bytes("text/plain")},
                 "304": {"description": "Not changed"},
+            },
+        }
+    },
+    "/api/v1/logs/{log_id}/search": {
+        "get": {
+            "operationId": "search_log",
+            "tags": ["logs"],
+            "summary": "The lines that have a text or an RE2 pattern in them, without their escape sequences",
+            "parameters": [
+                LOG_ID,
+                {**_query("q", "what to search for, 1 to 1000 characters, within one line"), "required": True},
+                _query("regex", "1: q is a pattern in RE2's syntax", "integer"),
+                _query("case", "1: upper and lower case differ", "integer"),
+                _query("channels", "such as stdout,stderr: search only what came on these; all where it is not given"),
+                _query("start", "the line from which hits are wanted, as `next` says", "integer"),
+                _query("limit", "hits, at most 1000, by default 100; perhaps fewer are given", "integer"),
+            ],
+            "responses": {
+                "200": {
+                    "description": "A page of hits, in the order of lines",
+                    "content": {"application/json": {"schema": FOUND}},
+                }
             },
         }
     },

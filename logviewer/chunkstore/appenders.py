@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from logviewer.chunkstore.appender import LogAppender
-from logviewer.chunkstore.errors import ChunkStoreError, NoSuchLog
+from logviewer.chunkstore.errors import ChunkStoreError, NoSuchLog, TextMissing
 from logviewer.chunkstore.keys import log_files
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS
 from logviewer.chunkstore.state import State
 
 MAX_OPEN_LOGS = 256
-"""Two descriptors each: half of the usual soft limit of 1024."""
+"""Two descriptors each, three past its limit: half of the usual soft limit of 1024, three quarters at worst."""
 
 MAX_REMEMBERED_ENDS = 8192
 """How many closed logs' ends are kept, so that opening them again does not check their bytes again."""
@@ -33,13 +33,13 @@ class Appenders:
 
     @contextmanager
     def exclusive(self, key: str, wait_seconds: float = LOCK_WAIT_SECONDS) -> Iterator[LogAppender]:
-        """Hold the log `key` alone, over threads and processes. Raises NoSuchLog, LogLocked, CorruptIndex."""
+        """Hold a log alone, over threads and processes. Raises NoSuchLog, TextMissing, LogLocked, CorruptIndex."""
         deadline = time.monotonic() + wait_seconds
         while True:
             appender = self._appender(key)
             try:
                 acquired = appender.acquire(deadline)
-            except NoSuchLog:
+            except (NoSuchLog, TextMissing):
                 self.forget(key, appender)
                 raise
             if acquired:
@@ -62,13 +62,16 @@ class Appenders:
                 del self._open[key]
             self._ends.pop(key, None)
 
-    def close_log(self, key: str) -> None:
-        """Close a log that was deleted, so that its bytes are given back; a thread at it closes it by itself."""
+    def close_log(self, key: str, wait: bool = False) -> None:
+        """Close a log that takes no more, so that its bytes are given back when its text goes.
+
+        Without `wait` not while a thread is at it: the index was deleted then, and the thread closes it by itself.
+        """
         with self._mutex:
             appender = self._open.pop(key, None)
             self._ends.pop(key, None)
         if appender is not None:
-            appender.retire()
+            appender.retire(wait)
 
     def close(self) -> None:
         """Wait for appends under way and close all files."""

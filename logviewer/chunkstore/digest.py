@@ -1,13 +1,13 @@
 """The hashes that a finish states, over the stored bytes, in bounded memory."""
 
 import hashlib
-import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from logviewer.chunkstore.errors import CorruptIndex
+from logviewer.chunkstore.errors import CorruptIndex, Mismatch
 from logviewer.chunkstore.index import Index
 from logviewer.chunkstore.record import Flags
+from logviewer.chunkstore.sources import Source
 from logviewer.chunkstore.state import State
 
 SLAB_BYTES = 1024 * 1024
@@ -20,14 +20,31 @@ class Digests(NamedTuple):
     text: str
 
 
-def digest_log(index: Index, text_fd: int, state: State) -> Digests:
-    """Hash a log's text; its payload's hash needs a pass of its own only where the server put in notices."""
-    text = _sha256(index, text_fd, iter([(0, state.size)]))
-    if state.omitted:
-        return Digests(None, text)
+def digest_log(index: Index, text: Source, state: State, more: Iterable[bytes] = ()) -> Digests:
+    """Hash a log's text, and `more` that is about to follow it.
+
+    The payload's hash needs a pass of its own only where the server put in notices. It is None also where the whole
+    tail was kept: headers that came among it stand before it in the text.
+    """
+    whole = _sha256(index, text, iter([(0, state.size)]), more)
+    if state.omitted or state.truncated:
+        return Digests(None, whole)
     if state.received == state.size:  # nothing dropped: so no notices either
-        return Digests(text, text)
-    return Digests(_sha256(index, text_fd, _without_notices(index, state)), text)
+        return Digests(whole, whole)
+    return Digests(_sha256(index, text, _without_notices(index, state)), whole)
+
+
+def is_verified(digests: Digests, state: State, received: int | None, sha256: str | None, unverified: bool) -> bool:
+    """Compare what the writer says it sent with what came; say whether it gave both values and they agree.
+
+    Raises Mismatch where one differs, unless `unverified`.
+    """
+    expected = sha256.lower() if sha256 is not None else None
+    counts_agree = received is None or received == state.received
+    hashes_agree = expected is None or digests.payload is None or expected == digests.payload
+    if not (counts_agree and hashes_agree) and not unverified:
+        raise Mismatch(received, state.received, expected, digests.payload)
+    return received == state.received and expected is not None and expected == digests.payload
 
 
 def _without_notices(index: Index, state: State) -> Iterator[tuple[int, int]]:
@@ -39,16 +56,16 @@ def _without_notices(index: Index, state: State) -> Iterator[tuple[int, int]]:
     yield start, state.size
 
 
-def _sha256(index: Index, text_fd: int, ranges: Iterator[tuple[int, int]]) -> str:
-    """Hash ranges of the text, slab by slab."""
+def _sha256(index: Index, text: Source, ranges: Iterator[tuple[int, int]], more: Iterable[bytes] = ()) -> str:
+    """Hash ranges of the text, slab by slab, then `more`."""
     digest = hashlib.sha256()
-    buffer = bytearray(SLAB_BYTES)
-    with memoryview(buffer) as view:
-        for start, end in ranges:
-            while start < end:
-                read = os.preadv(text_fd, [view[: min(SLAB_BYTES, end - start)]], start)
-                if not read:
-                    raise CorruptIndex(index.path, f"the text ends at {start}, the index says {end}")
-                digest.update(view[:read])
-                start += read
+    for start, end in ranges:
+        while start < end:
+            slab = text.read(start, min(SLAB_BYTES, end - start))
+            if not slab:
+                raise CorruptIndex(index.path, f"the text ends at {start}, the index says {end}")
+            digest.update(slab)
+            start += len(slab)
+    for data in more:
+        digest.update(data)
     return digest.hexdigest()

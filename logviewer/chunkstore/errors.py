@@ -43,6 +43,49 @@ class CorruptIndex(ChunkStoreError):
         self.resume_offset = resume_offset
 
 
+class TextMissing(CorruptIndex):
+    """An index whose text does not lie beside it: it was sealed, or is gone."""
+
+
+class CorruptSealed(ChunkStoreError):
+    """A sealed file that is not what sealing wrote: cut short, damaged, or something else under its name.
+
+    Nothing is changed on disk. `name` is the file's, here or in the archive.
+    """
+
+    def __init__(self, name: str, detail: str, advice: str = "restore this file from a backup") -> None:
+        super().__init__(f"{name}: {detail}; {advice}")
+        self.name = name
+        self.detail = detail
+
+
+class ArchiveAway(ChunkStoreError):
+    """The other store, where sealed logs lie, does not answer; nothing is lost: try again later."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(f"{name} lies in the archive, which does not answer ({detail}): try again later")
+        self.name = name
+        self.detail = detail
+
+
+class ArchiveDiffers(ChunkStoreError):
+    """What the other store gives back is not what was sent; the files here are kept, and moving sends them again."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} comes back from the archive with other bytes than were sent: it is kept here; try again"
+        )
+        self.name = name
+
+
+class NotSealed(ChunkStoreError):
+    """Only sealed logs move to another store; this one has to be finished and sealed first."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the log {key!r} is not sealed: seal it before it is moved")
+        self.key = key
+
+
 class MalformedChunks(ChunkStoreError):
     """A body that is not a chunk stream; `position` is the offset of the byte at fault in the body."""
 
@@ -78,6 +121,27 @@ class LogFinished(ChunkStoreError):
         self.received = received
 
 
+class LogOpen(ChunkStoreError):
+    """The log may still grow, so it cannot be sealed: finish it first."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key} is not finished: what may still grow cannot be sealed")
+        self.key = key
+
+
+class TextDiffers(ChunkStoreError):
+    """The text is not the one that was there at the finish; it stays as it is, and is not sealed."""
+
+    def __init__(self, path: Path, expected_sha256: str, sha256: str) -> None:
+        super().__init__(
+            f"{path} has SHA-256 {sha256}, at its finish it had {expected_sha256}: it was damaged or changed since; "
+            "restore it from a backup"
+        )
+        self.path = path
+        self.expected_sha256 = expected_sha256
+        self.sha256 = sha256
+
+
 class LogLocked(ChunkStoreError):
     """Another writer held the log for longer than one waits; send again."""
 
@@ -93,8 +157,8 @@ class Mismatch(ChunkStoreError):
         self, expected_received: int | None, received: int, expected_sha256: str | None, sha256: str | None
     ) -> None:
         super().__init__(
-            f"the writer counts {expected_received} bytes with SHA-256 {expected_sha256}, "
-            f"received were {received} with SHA-256 {sha256}"
+            f"the writer says {_count_and_hash(expected_received, expected_sha256)}, "
+            f"received were {_count_and_hash(received, sha256)}"
         )
         self.expected_received = expected_received
         self.received = received
@@ -102,9 +166,25 @@ class Mismatch(ChunkStoreError):
         self.sha256 = sha256
 
 
-class StorageFull(ChunkStoreError):
-    """The disk, the quota or the largest file size is reached; nothing of the body was stored."""
+class StorageDenied(ChunkStoreError, PermissionError):
+    """The process may not read or write a log's files; nothing was stored, and nothing is lost."""
 
     def __init__(self, path: Path, detail: str) -> None:
-        super().__init__(f"{path}: {detail}; nothing of this body was stored")
+        super().__init__(
+            f"{path}: {detail}; nothing was stored: the server's user must be able to read and write there"
+        )
         self.path = path
+
+
+class StorageFull(ChunkStoreError):
+    """The disk, the quota or the largest file size is reached; nothing was stored."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(f"{path}: {detail}; nothing was stored")
+        self.path = path
+
+
+def _count_and_hash(count: int | None, sha256: str | None) -> str:
+    """Return what is known of a payload in words."""
+    known = [f"{count} bytes"] if count is not None else []
+    return " with ".join([*known, f"SHA-256 {sha256}" if sha256 is not None else "no SHA-256"])

@@ -1,4 +1,4 @@
-"""Creating and deleting a log's two files."""
+"""Creating and deleting a log's files."""
 
 import os
 import time
@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from logviewer.chunkstore.disk import storage_full, sync_directories, write_whole
+from logviewer.chunkstore.disk import FILE_MODE, storage_denied, storage_full, sync_directories, write_whole
 from logviewer.chunkstore.errors import CorruptIndex
 from logviewer.chunkstore.keys import LogFiles
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, lock
 from logviewer.chunkstore.record import HEADER_BYTES, pack_header, read_synced
+from logviewer.chunkstore.tailfile import remove_tail
 
-FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
-"""Logs may hold secrets that a build printed: not for everyone on the machine."""
+"""As FILE_MODE: not for everyone on the machine."""
 
 CREATE_TRIES = 10
 """Deleting the log beside may take the directory away between making and using it."""
@@ -23,8 +23,8 @@ CREATE_TRIES = 10
 def create_files(root: Path, files: LogFiles, sync: bool) -> None:
     """Make an empty log, or leave the one that is there; a creation that a crash cut short is completed.
 
-    With `sync` the files and their names are on stable storage afterwards. Raises StorageFull, LogLocked, and
-    CorruptIndex where there is something else under these names.
+    With `sync` the files and their names are on stable storage afterwards. Raises StorageFull, StorageDenied,
+    LogLocked, and CorruptIndex where there is something else under these names.
     """
     try:
         with _opened_index(files) as index_fd:
@@ -41,9 +41,9 @@ def create_files(root: Path, files: LogFiles, sync: bool) -> None:
         if sync:
             sync_directories(files.index.parent, root)
     except OSError as error:
-        full = storage_full(error, files.index)
-        if full:
-            raise full from error
+        told = storage_full(error, files.index) or storage_denied(error, files.index)
+        if told:
+            raise told from error
         raise
 
 
@@ -56,17 +56,28 @@ def delete_files(root: Path, files: LogFiles) -> None:
         index_fd = os.open(files.index, os.O_RDWR | os.O_CLOEXEC)
         try:
             lock(index_fd, files.index, time.monotonic() + LOCK_WAIT_SECONDS)
-            files.text.unlink(missing_ok=True)
+            _unlink_all_but_index(files)
             files.index.unlink(missing_ok=True)  # last: a log is there while its index is
         finally:
             os.close(index_fd)
     with suppress(NotADirectoryError):
-        files.text.unlink(missing_ok=True)
+        _unlink_all_but_index(files)
+    remove_empty_directories(root, files.index.parent)
+
+
+def remove_empty_directories(root: Path, directory: Path) -> None:
+    """Remove a directory below `root` and those above it, as far as nothing is in them."""
     with suppress(OSError):
-        for directory in files.index.parents:
-            if directory == root:
+        for each in (directory, *directory.parents):
+            if each == root:
                 break
-            directory.rmdir()
+            each.rmdir()
+
+
+def _unlink_all_but_index(files: LogFiles) -> None:
+    for path in (files.text, files.sealed, files.sealing, files.marks):
+        path.unlink(missing_ok=True)
+    remove_tail(files.tail)
 
 
 @contextmanager

@@ -17,11 +17,23 @@ SEGMENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class LogFiles:
-    """The two files of an open log."""
+    """Where a log's files lie, those included that it has in another form or not yet.
+
+    `text` and `index` make an open log, with `tail` where its limit was passed. `sealed` takes the place of `text`
+    after the finish; `marks` can be rebuilt from the rest.
+    """
 
     key: str
     text: Path
     index: Path
+    sealed: Path
+    tail: Path
+    marks: Path
+
+    @property
+    def sealing(self) -> Path:
+        """What becomes `sealed` once it is whole; lies here only while a process is at it, or after a crash."""
+        return self.sealed.with_name(f"{self.sealed.name}.tmp")
 
 
 def check_key(key: str) -> str:
@@ -43,4 +55,4 @@ def check_key(key: str) -> str:
 def log_files(root: Path, key: str) -> LogFiles:
     """Return the paths of a log's files below `root`; InvalidKey if the key is none."""
     check_key(key)
-    return LogFiles(key, root / f"{key}.log", root / f"{key}.idx")
+    return LogFiles(key, *(root / f"{key}{suffix}" for suffix in (".log", ".idx", ".log.zst", ".tail", ".marks")))

@@ -1,61 +1,79 @@
 """Is what a writer sends again what is stored? Compared byte for byte and channel for channel."""
 
-import os
-from collections.abc import Sequence
-from itertools import islice
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
 
 from logviewer.chunkstore.errors import OverlapDiffers
 from logviewer.chunkstore.index import RECEIVED, Index
-from logviewer.chunkstore.record import Flags
+from logviewer.chunkstore.sources import Source
 from logviewer.chunkstore.state import State
+from logviewer.chunkstore.tail import TailExtent
 from logviewer.chunkstore.wire import Entry
 
 
-def check_overlap(index: Index, text_fd: int, state: State, entries: Sequence[Entry], offset: int, known: int) -> None:
+def check_overlap(
+    index: Index,
+    text: Source,
+    state: State,
+    entries: Sequence[Entry],
+    offset: int,
+    known: int,
+    tail: Iterable[TailExtent] = (),
+) -> None:
     """Compare the entries' first `known` bytes, sent from payload offset `offset` on, with what is stored there.
 
-    Raises OverlapDiffers at the first byte that is another, or of another channel. Bytes that were dropped
-    cannot be compared and pass.
+    `tail` is what an open log keeps beside its text. Raises OverlapDiffers at the first byte that is another, or of
+    another channel. Bytes that were dropped cannot be compared and pass.
     """
-    sent = b"".join([entry.data for entry in entries])
-    channels = _channel_ranges(entries)
-    place = 0
-    stop = offset + known
+    sent = _Sent(entries, offset, offset + known, state.received)
     number = index.last_at_most(RECEIVED, offset, state.records) + 1
     for record in index.records(number, state.records):
-        first = record.received - record.length
-        if first >= stop:
-            return
-        if record.flags & Flags.NOTICE or not record.length:
-            continue
-        begin, end = max(first, offset), min(record.received, stop)
-        if begin >= end:
-            continue
-        stored = os.pread(text_fd, end - begin, record.offset + begin - first)
-        again = sent[begin - offset : end - offset]
+        if record.received - record.received_length >= sent.stop:
+            break
+        if record.received_length:
+            first = record.received - record.length
+            begin, end = sent.shared_with(first, record.received)
+            if begin < end:
+                sent.compare(begin, text.read(record.offset + begin - first, end - begin), record.channel)
+    for extent in tail:
+        begin, end = sent.shared_with(extent.position, extent.end)
+        if begin < end:
+            sent.compare(begin, extent.data[begin - extent.position : end - extent.position], extent.channel)
+
+
+class _Sent:
+    """What came again: the bytes of payload offsets `offset` to `stop`, and whose they are."""
+
+    def __init__(self, entries: Sequence[Entry], offset: int, stop: int, received: int) -> None:
+        self.offset = offset
+        self.stop = stop
+        self._received = received
+        self._data = b"".join([entry.data for entry in entries])
+        self._starts: list[int] = []  # of each run of one channel; neighbours of one channel are joined
+        self._channels: list[int] = []
+        end = 0
+        for entry in entries:
+            if entry.data and (not self._channels or self._channels[-1] != entry.channel):
+                self._starts.append(end)
+                self._channels.append(entry.channel)
+            end += len(entry.data)
+
+    def shared_with(self, first: int, end: int) -> tuple[int, int]:
+        """Return the part of payload offsets [first, end) that came again, as (start, end); none if start ≥ end."""
+        return max(first, self.offset), min(end, self.stop)
+
+    def compare(self, begin: int, stored: bytes, channel: int) -> None:
+        """Raise OverlapDiffers unless the stored bytes from payload offset `begin` on are those that came."""
+        start = begin - self.offset
+        end = start + len(stored)
+        again = self._data[start:end]
         if stored != again:
-            raise OverlapDiffers(begin + _first_difference(stored, again), state.received)
-        while channels[place][1] <= begin - offset:
-            place += 1
-        for range_start, _range_end, channel in islice(channels, place, None):
-            if range_start >= end - offset:
-                break
-            if channel != record.channel:
-                raise OverlapDiffers(max(begin, offset + range_start), state.received)
-
-
-def _channel_ranges(entries: Sequence[Entry]) -> list[tuple[int, int, int]]:
-    """Return [(start, end, channel), …] of the entries' joined bytes, neighbours of one channel joined."""
-    ranges: list[tuple[int, int, int]] = []
-    end = 0
-    for entry in entries:
-        start, end = end, end + len(entry.data)
-        if start == end:
-            continue
-        if ranges and ranges[-1][2] == entry.channel:
-            start = ranges.pop()[0]
-        ranges.append((start, end, entry.channel))
-    return ranges
+            raise OverlapDiffers(begin + _first_difference(stored, again), self._received)
+        run = bisect_right(self._starts, start) - 1
+        while run < len(self._starts) and self._starts[run] < end:
+            if self._channels[run] != channel:
+                raise OverlapDiffers(max(begin, self.offset + self._starts[run]), self._received)
+            run += 1
 
 
 def _first_difference(one: bytes, other: bytes) -> int:

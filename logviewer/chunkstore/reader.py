@@ -1,48 +1,47 @@
 """Reading a log by offset, while it grows or long after. Nothing here writes or locks."""
 
 import os
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
-from logviewer.chunkstore.errors import CorruptIndex, NoSuchLog
+from logviewer.chunkstore.damage import damage_at, fitting_records, whole_record_at
+from logviewer.chunkstore.errors import CorruptIndex
 from logviewer.chunkstore.index import LINE, OFFSET, SLAB_RECORDS, Index
 from logviewer.chunkstore.keys import LogFiles
-from logviewer.chunkstore.record import HEADER_BYTES, RECORD, RECORD_BYTES, Flags, Record, crc_of_fields, unpack_record
+from logviewer.chunkstore.marks_file import MarksFile
+from logviewer.chunkstore.record import HEADER_BYTES, RECORD, RECORD_BYTES, Flags
+from logviewer.chunkstore.sealed import SealedText
 from logviewer.chunkstore.shapes import Frame, LogEnd, Position
+from logviewer.chunkstore.sources import LocalFile, Source
 
 FRAME_BYTES = 128 * 1024
 FRAME_RUNS = 4096
 US_PER_MS = 1000
+FAR_RECORDS = 4096
+"""More than a stretch has, so that behind the last checkpoint there are rarely as many."""
+
 NOWHERE = (-1, 0, 0)
 """A cursor that no offset matches."""
 
 
 class LogReader:
-    """An open log for reading: two descriptors, positioned reads, no mapping. For one thread at a time.
+    """An open log for reading: positioned reads of index and text, no mapping. For one thread at a time.
 
     It stays valid while the log grows, and after it was deleted. Where the text is shorter than the index says
     (after a loss of power, before the log is next opened for appending) the log ends where its text ends.
     Every method may raise CorruptIndex, which says where reading can go on.
     """
 
-    def __init__(self, files: LogFiles) -> None:
+    def __init__(
+        self, files: LogFiles, index: Source, text: Source, open_marks: Callable[[], Source] | None = None
+    ) -> None:
+        """Take over index and text. `open_marks` opens the marks where they are not local; FileNotFoundError: none."""
         self.files = files
-        self._text_fd = self._index_fd = -1
-        try:
-            self._index_fd = os.open(files.index, os.O_RDONLY | os.O_CLOEXEC)
-            self._text_fd = os.open(files.text, os.O_RDONLY | os.O_CLOEXEC)
-            if os.fstat(self._index_fd).st_size < HEADER_BYTES and not os.fstat(self._text_fd).st_size:
-                raise FileNotFoundError(files.index)  # being created this moment
-            self._index = Index(files.index, self._index_fd)
-            self._index.synced()
-        except (FileNotFoundError, NotADirectoryError):
-            self.close()
-            raise NoSuchLog(files.key) from None
-        except BaseException:
-            self.close()
-            raise
+        self._marks: MarksFile | None = None
+        self._open_marks = open_marks or self._open_local_marks
+        self._text = text
+        self._index = Index(files.index, index)
         self._count = 0
         self._size = 0
         self._sizes = (-1, -1)
@@ -64,11 +63,50 @@ class LogReader:
         self.close()
 
     def close(self) -> None:
-        """Close both files."""
-        for fd in (self._index_fd, self._text_fd):
-            if fd >= 0:
-                os.close(fd)
-        self._index_fd = self._text_fd = -1
+        """Close index, text and marks."""
+        self._index.source.close()
+        self._text.close()
+        if self._marks is not None:
+            self._marks.source.close()
+
+    @property
+    def index(self) -> Index:
+        """The log's index, for who reads record by record."""
+        return self._index
+
+    @property
+    def records(self) -> int:
+        """How many records the log had when it was last looked at, as `end` does."""
+        return self._count
+
+    def is_local(self) -> bool:
+        """Say whether the log's index lies on this machine, so that marks can be kept beside it."""
+        return isinstance(self._index.source, LocalFile)
+
+    def is_deleted(self) -> bool:
+        """Say whether the log was deleted since it was opened."""
+        source = self._index.source
+        return isinstance(source, LocalFile) and not os.fstat(source.fd).st_nlink
+
+    def marks(self) -> MarksFile | None:
+        """Return the log's marks, which may be behind or damaged; None where there are none yet."""
+        if self._marks is None and self._count:
+            try:
+                self._marks = MarksFile(self._open_marks(), self._index)
+            except (FileNotFoundError, NotADirectoryError, PermissionError):
+                return None
+        return self._marks
+
+    def use_marks(self, marks: MarksFile) -> None:
+        """Use other marks from now on; they are closed with the reader."""
+        if self._marks is not None:
+            self._marks.source.close()
+        self._marks = marks
+
+    @property
+    def sealed(self) -> Source | None:
+        """The sealed file as it lies, for who takes Zstandard; None while the text is plain. Good until `close`."""
+        return self._text.source if isinstance(self._text, SealedText) else None
 
     def has_unsynced_records(self) -> bool:
         """Say whether a crash may have left records here that recovery would cut."""
@@ -105,15 +143,20 @@ class LogReader:
 
     def is_in_memory(self, offset: int, length: int) -> bool:
         """Say whether these bytes of the text can be read without waiting for a disk; False where nobody knows."""
-        try:
-            return os.preadv(self._text_fd, [bytearray(length)], offset, os.RWF_NOWAIT) == length
-        except (OSError, AttributeError):  # they are not, or this system or file system cannot tell
-            return False
+        # The index, of which any record may be needed as well, lies on a disk of this machine or beyond a network.
+        return self._text.is_in_memory(offset, length) and self._index.source.is_in_memory(0, HEADER_BYTES)
 
-    def frame(self, offset: int, *, max_bytes: int = FRAME_BYTES, max_runs: int = FRAME_RUNS) -> Frame | None:
+    def read(self, offset: int, length: int) -> bytes:
+        """Return bytes of the text without a look at the index; fewer where the text ends."""
+        return self._text.read(offset, length)
+
+    def frame(
+        self, offset: int, *, max_bytes: int = FRAME_BYTES, max_runs: int = FRAME_RUNS, precision_us: int = US_PER_MS
+    ) -> Frame | None:
         """Return what lies from `offset` on: at least one byte, or None at the end.
 
         At most `max_bytes` (≥ 1) and `max_runs` (≥ 1). It ends between two extents where one fits, else within one.
+        Neighbours of one channel are one run where their times, divided by `precision_us` (≥ 1), are the same.
         """
         if offset < 0 or max_bytes < 1 or max_runs < 1:
             raise ValueError(f"no frame from offset {offset} of {max_bytes} bytes and {max_runs} runs")
@@ -122,16 +165,20 @@ class LogReader:
             return None
         limit = min(max_bytes, self._size - offset)
         next_offset, number, newlines = self._next
-        frame = self._gather(offset, number, newlines, limit, max_runs) if offset == next_offset else None
+        frame = None
+        if offset == next_offset:
+            frame = self._gather(offset, number, newlines, limit, max_runs, precision_us)
         if frame is None:  # not where the last frame ended, or the log was cut and written anew meanwhile
-            frame = self._gather(offset, *self._locate(offset), limit, max_runs)
+            frame = self._gather(offset, *self._locate(offset), limit, max_runs, precision_us)
         if frame is None:
             self._look()
             if offset < self._size:
-                raise self._damage(offset)
+                raise damage_at(self._index, self._text, self._count, offset)
         return frame
 
-    def _gather(self, offset: int, number: int, newlines: int, limit: int, max_runs: int) -> Frame | None:
+    def _gather(
+        self, offset: int, number: int, newlines: int, limit: int, max_runs: int, precision_us: int
+    ) -> Frame | None:
         """Collect runs from record `number` on, `newlines` LFs lying before `offset`, and read their bytes at once.
 
         None where no record carries on from `offset`; a negative `newlines` is to be taken from the record.
@@ -139,7 +186,7 @@ class LogReader:
         runs: list[tuple[int, int, int]] = []
         first_line, within = newlines, False
         position, piece, piece_line, stop = offset, offset, newlines, offset + limit
-        channel, run_ms, run_us, run_length = -1, -1, 0, 0
+        channel, run_time, run_us, run_length = -1, -1, 0, 0
         for start, line, _received, time_us, length, _crc, next_channel, _flags in self._records(number):
             end = start + length
             if end <= position:  # before the offset, or without bytes
@@ -156,14 +203,14 @@ class LogReader:
                 end, within = stop, True
             if position == offset:
                 first_line = line
-            if next_channel != channel or time_us // US_PER_MS != run_ms:
+            if next_channel != channel or time_us // precision_us != run_time:
                 if run_length:
                     runs.append((channel, run_length, run_us))
                     run_length = 0
                     if len(runs) == max_runs:
                         within = False
                         break
-                channel, run_us, run_ms = next_channel, time_us, time_us // US_PER_MS
+                channel, run_us, run_time = next_channel, time_us, time_us // precision_us
             run_length += end - position
             piece, piece_line, position = position, line, end
             if within:
@@ -173,7 +220,7 @@ class LogReader:
             runs.append((channel, run_length, run_us))
         if position == offset:
             return None
-        data = os.pread(self._text_fd, position - offset, offset)
+        data = self._text.read(offset, position - offset)
         if len(data) < position - offset:  # cut by a writer that repairs; the next look says how far
             self._next = NOWHERE
             return Frame(offset, first_line + 1, _first_runs(runs, len(data)), data) if data else None
@@ -198,15 +245,14 @@ class LogReader:
     def _look(self) -> None:
         """See how far the log goes now."""
         # the index first: the text, which grows before it, is then never the one that is behind
-        sizes = os.fstat(self._index_fd).st_size, os.fstat(self._text_fd).st_size
+        sizes = self._index.source.size(), self._text.size()
         if sizes == self._sizes:
             return
         count = max(0, sizes[0] - HEADER_BYTES) // RECORD_BYTES
         if count < self._omitted_records or sizes[1] < self._size:  # cut by a writer that repairs
             self._omitted_records = self._omitted = 0
             self._next = NOWHERE
-        if not self._follows(count - 1):
-            count = self._first_unfitting(count)
+        count = fitting_records(self._index, self._text, count)
         size = self._index.record(count - 1).end if count else 0
         if size > sizes[1]:
             size = sizes[1]
@@ -215,39 +261,32 @@ class LogReader:
         self._slab = b""
         self._end_is_fresh = False
 
-    def _follows(self, number: int) -> bool:
-        """Say whether a record begins where the one before it ends."""
-        if number < 0:
-            return True
-        end = self._index.record(number - 1).end if number else 0
-        return _fits(self._index.packed(number, number + 1), end)
-
-    def _first_unfitting(self, count: int) -> int:
-        """Return how many records fit together: behind `synced` a loss of power may have left anything."""
-        number = max(0, min(self._index.synced(), count) - 1)
-        end = self._index.record(number - 1).end if number else 0
-        for _first, slab in self._index.slabs(number, count):
-            for place in range(0, len(slab), RECORD_BYTES):
-                packed = slab[place : place + RECORD_BYTES]
-                if not _fits(packed, end):
-                    return number
-                end = unpack_record(packed).end
-                number += 1
-        return number
-
     def _read_end(self) -> LogEnd:
         """Read what `end` answers from the last record and its extent."""
         if not self._count:
             return LogEnd(0, 0, 0, False, 0, None)
+        if self._count - self._omitted_records > FAR_RECORDS:
+            self._skip_to_marks()
         self._omitted += self._index.omitted(self._omitted_records, self._count)
         self._omitted_records = self._count
         last = self._index.record(self._count - 1)
-        extent = os.pread(self._text_fd, self._size - last.offset, last.offset)
-        last_byte = extent[-1:] or (os.pread(self._text_fd, 1, self._size - 1) if self._size else b"\n")
+        extent = self._text.read(last.offset, self._size - last.offset)
+        last_byte = extent[-1:] or (self._text.read(self._size - 1, 1) if self._size else b"\n")
         lines = last.line + extent.count(b"\n") + (last_byte != b"\n")
-        missing = 0 if last.flags & Flags.NOTICE else last.end - self._size
+        missing = last.end - self._size if last.received_length else 0
         finished = bool(last.flags & Flags.END)
         return LogEnd(self._size, lines, last.received - missing, finished, self._omitted, last.time_us)
+
+    def _skip_to_marks(self) -> None:
+        """Take from the marks what was omitted up to there, for reading all records takes a second for 1 GB of them."""
+        marks = self.marks()
+        number = marks.count_within(self._count, self._size) if marks else 0
+        checkpoint = marks.read(number - 1) if marks and number else None
+        if checkpoint is not None and checkpoint.records > self._omitted_records:
+            self._omitted, self._omitted_records = checkpoint.omitted, checkpoint.records
+
+    def _open_local_marks(self) -> Source:
+        return LocalFile(os.open(self.files.marks, os.O_RDONLY | os.O_CLOEXEC))
 
     def _locate(self, offset: int) -> tuple[int, int]:
         """Return the number of the record that holds `offset` (or ends there, at the end), and the LFs before it."""
@@ -256,33 +295,8 @@ class LogReader:
             return 0, 0
         record = self._index.record(max(0, number))
         if not (record.offset <= offset < record.end or offset == record.end == self._size):
-            number, record = self._search(offset)
-        return number, record.line + os.pread(self._text_fd, offset - record.offset, record.offset).count(b"\n")
-
-    def _search(self, offset: int) -> tuple[int, Record]:
-        """Find a whole record that holds `offset`, one by one: a damaged one led the binary search astray."""
-        for number, record in enumerate(self._index.records(0, self._count)):
-            if record.offset <= offset < record.end and self._is_whole(number, record):
-                return number, record
-        raise self._damage(offset)
-
-    def _is_whole(self, number: int, record: Record) -> bool:
-        """Say whether a record's CRC is right."""
-        extent = os.pread(self._text_fd, min(record.length, self._size), min(record.offset, self._size))
-        packed = self._index.packed(number, number + 1)
-        return zlib.crc32(extent, crc_of_fields(packed)) == record.crc32
-
-    def _damage(self, offset: int) -> CorruptIndex:
-        """Return the error for a place that no whole record covers, with where the next one begins."""
-        resume = next(
-            (
-                record.offset
-                for number, record in enumerate(self._index.records(0, self._count))
-                if record.offset > offset and record.length and self._is_whole(number, record)
-            ),
-            None,
-        )
-        return CorruptIndex(self.files.index, f"no whole record covers byte {offset} of the text", resume)
+            number, record = whole_record_at(self._index, self._text, self._count, offset)
+        return number, record.line + self._text.read(record.offset, offset - record.offset).count(b"\n")
 
     def _line_start(self, line: int) -> int:
         """Return the offset of the first byte of line number `line`, which the log has."""
@@ -290,17 +304,11 @@ class LogReader:
         if not newlines:
             return 0
         record = self._index.record(max(0, self._index.last_at_most(LINE, newlines - 1, self._count)))
-        extent = os.pread(self._text_fd, min(record.end, self._size) - record.offset, record.offset)
+        extent = self._text.read(record.offset, min(record.end, self._size) - record.offset)
         pieces = extent.split(b"\n", newlines - record.line)
         if len(pieces) <= newlines - record.line:
             raise CorruptIndex(self.files.index, f"line {line} is not where its record says")
         return record.offset + len(extent) - len(pieces[-1])
-
-
-def _fits(packed: bytes, end: int) -> bool:
-    """Say whether a record begins at `end`; one without bytes, which zeros would pass for, must also have its CRC."""
-    record = unpack_record(packed)
-    return record.offset == end and (record.length > 0 or record.crc32 == crc_of_fields(packed))
 
 
 def _first_runs(runs: list[tuple[int, int, int]], size: int) -> list[tuple[int, int, int]]:

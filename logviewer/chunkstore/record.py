@@ -22,13 +22,24 @@ _BEFORE_CRC = struct.Struct("<QQQQI")
 _CRC = struct.Struct("<I")
 _PACK_BEFORE_CRC, _PACK_CRC, _CRC32 = _BEFORE_CRC.pack, _CRC.pack, zlib.crc32  # bound once: called for every extent
 _AFTER_CRC_OFFSET = _BEFORE_CRC.size + _CRC.size
+LENGTH = struct.Struct("<I")
+LENGTH_OFFSET = 32
+CHANNEL_OFFSET = 40
 FLAGS_OFFSET = 41
 RESERVED_OFFSET = 42
 RESERVED = bytes(6)
 
 
 class Flags(IntFlag):
-    """A record's flag bits; all others are 0."""
+    """A record's flag bits; all others are 0.
+
+    None: the writer's bytes, as received. NOTICE: the server's words, of which the first without another flag says
+    that the output's head has ended and the second that its final bytes follow. NOTICE and DROPPED: words on the
+    bytes that this record adds to `received`; where it adds none, the words that headers have ended. DROPPED: bytes
+    received and not stored here (`received` moves on), or stored at last though they were dropped before (the log's
+    tail: bytes, and `received` stays). So over the records with DROPPED, what `received` moves on less the bytes
+    stored, notices not counted, is what the log lacks.
+    """
 
     DROPPED = 1
     END = 2
@@ -55,6 +66,11 @@ class Record(NamedTuple):
     def end(self) -> int:
         """The offset of the byte after the extent."""
         return self.offset + self.length
+
+    @property
+    def received_length(self) -> int:
+        """How many of the extent's bytes `received` counts in this very record: none of a notice or a tail."""
+        return 0 if self.flags & (Flags.NOTICE | Flags.DROPPED) else self.length
 
 
 def pack_record(

@@ -1,6 +1,15 @@
 """What the store answers with: plain values, no behaviour beyond arithmetic."""
 
+from enum import StrEnum
 from typing import NamedTuple
+
+
+class Form(StrEnum):
+    """How a log lies: as plain text, as a sealed file beside its index, or both in the archive."""
+
+    PLAIN = "plain"
+    SEALED = "sealed"
+    ARCHIVED = "archived"
 
 
 class LogEnd(NamedTuple):
@@ -49,6 +58,12 @@ class Appended(NamedTuple):
 
     received: int
     end: LogEnd
+
+
+class Sealed(NamedTuple):
+    """What sealing came to: the bytes of the sealed file."""
+
+    size_bytes: int
 
 
 class Finished(NamedTuple):

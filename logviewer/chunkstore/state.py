@@ -19,6 +19,7 @@ from logviewer.chunkstore.record import (
     unpack_record,
 )
 from logviewer.chunkstore.shapes import LogEnd
+from logviewer.chunkstore.sources import LocalFile, Source
 from logviewer.chunkstore.wire import Channel
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,9 @@ class State(NamedTuple):
     """A log's end as its index gives it.
 
     `newlines` counts the LFs of the text, `open_line` says that text follows the last of them, and `last` is the
-    last record as it lies on disk, empty where there is none.
+    last record as it lies on disk, empty where there is none. `headers` are the bytes of channel 2 from the writer,
+    `headers_ended` says that more of them came than are kept. `notices` counts what says where the output's head
+    ended (1) and that its final bytes follow (2).
     """
 
     records: int = 0
@@ -40,6 +43,19 @@ class State(NamedTuple):
     finished: bool = False
     last_time_us: int | None = None
     last: bytes = b""
+    headers: int = 0
+    notices: int = 0
+    headers_ended: bool = False
+
+    @property
+    def head(self) -> int:
+        """The writer's bytes of stdout and stderr in the text."""
+        return self.received - self.omitted - self.headers
+
+    @property
+    def truncated(self) -> bool:
+        """Whether the head has ended: stdout and stderr go to the tail."""
+        return self.notices > 0
 
     @property
     def index_size(self) -> int:
@@ -53,20 +69,20 @@ class State(NamedTuple):
         )
 
 
-def recover(index: Index, text_fd: int, checked: State) -> State:
+def recover(index: Index, index_fd: int, text: LocalFile, checked: State) -> State:
     """Find a log's end, checking what lies behind both `synced` and `checked`, and cut what fails.
 
     The caller holds the log's lock. CorruptIndex, and nothing is changed, where the damage is older than `synced`:
     that was on stable storage, so it is no torn append.
     """
-    index_size, text_size = os.fstat(index.fd).st_size, os.fstat(text_fd).st_size
+    index_size, text_size = index.source.size(), text.size()
     synced, count = index.synced(), index.count()
     if count < synced:
         raise CorruptIndex(index.path, f"the index has {count} records, of which {synced} were on stable storage")
     state = checked if _still_there(index, checked, count) else State()
     if state.records < synced or state.size > text_size:
-        state = _state_at(index, text_fd, synced, text_size) if synced else State()
-    state, fault = _check_records(index, text_fd, state, count, text_size)
+        state = state_at(index, text, synced, text_size) if synced else State()
+    state, fault = _check_records(index, text, state, count, text_size)
     if state.index_size != index_size or state.size != text_size:
         logger.warning(
             "%s: cut back to %d records (from %d bytes to %d) and its text from %d bytes to %d: %s",
@@ -78,8 +94,8 @@ def recover(index: Index, text_fd: int, checked: State) -> State:
             state.size,
             fault or "the last append was torn",
         )
-        os.ftruncate(index.fd, state.index_size)  # first, so that no record ever speaks of bytes that are gone
-        os.ftruncate(text_fd, state.size)
+        os.ftruncate(index_fd, state.index_size)  # first, so that no record ever speaks of bytes that are gone
+        os.ftruncate(text.fd, state.size)
     return state
 
 
@@ -91,24 +107,26 @@ def advance(state: State, packed: bytes, extent: bytes) -> tuple[State, str]:
         fault = "CRC differs" if len(extent) == record.length else "its text is not there"
     if fault:
         return state, f"record {state.records}: {fault}"
-    omitted = record.received - state.received - (0 if record.flags & Flags.NOTICE else record.length)
+    counted, flags = record.received - state.received, record.flags
     return State(
         state.records + 1,
         record.end,
         state.newlines + extent.count(b"\n"),
         not extent.endswith(b"\n") if extent else state.open_line,
         record.received,
-        state.omitted + omitted,
-        bool(record.flags & Flags.END),
+        state.omitted + counted - (0 if flags & Flags.NOTICE else record.length),
+        bool(flags & Flags.END),
         record.time_us,
         packed,
+        state.headers + (record.length if record.channel == Channel.HEADER and not flags else 0),
+        state.notices + (flags == Flags.NOTICE),
+        state.headers_ended or (flags == Flags.NOTICE | Flags.DROPPED and not counted),
     ), ""
 
 
 def _fault(state: State, record: Record, packed: bytes) -> str:
     """Say how a record's fields contradict the ones before it or themselves; empty if they do not."""
-    payload = 0 if record.flags & Flags.NOTICE else record.length
-    dropped = record.received - state.received - payload
+    counted = record.received - state.received
     if state.finished:
         return "it follows the end record"
     if record.offset != state.size:
@@ -117,7 +135,7 @@ def _fault(state: State, record: Record, packed: bytes) -> str:
         return f"line {record.line}, but {state.newlines} LFs lie before it"
     if record.flags & ~ALL_FLAGS or record.channel > Channel.HEADER or packed[RESERVED_OFFSET:] != RESERVED:
         return f"channel {record.channel}, flags {record.flags:#x} or reserved bytes are unknown"
-    if dropped < 0 or (dropped and not record.flags & Flags.DROPPED):
+    if counted < 0 if record.flags & Flags.DROPPED else counted != record.received_length:
         return f"received {record.received} does not follow {state.received}"
     if record.flags & Flags.END and record.length:
         return f"an end record with {record.length} bytes"
@@ -129,21 +147,27 @@ def _still_there(index: Index, checked: State, count: int) -> bool:
     return 0 < checked.records <= count and index.packed(checked.records - 1, checked.records) == checked.last
 
 
-def _check_records(index: Index, text_fd: int, state: State, count: int, text_size: int) -> tuple[State, str]:
-    """Advance over records [state.records, count); stop at the first that fails and say why."""
+def _check_records(index: Index, text: LocalFile, state: State, count: int, text_size: int) -> tuple[State, str]:
+    """Advance over records [state.records, count); stop at the first that fails and say why.
+
+    A log's tail that no end record follows is a finish that was torn: the state is then the one before it.
+    """
+    before_tail: State | None = None
     for _number, slab in index.slabs(state.records, count):
         for place in range(0, len(slab), RECORD_BYTES):
             packed = slab[place : place + RECORD_BYTES]
             record = unpack_record(packed)
             reads = record.offset == state.size and record.end <= text_size
-            extent = os.pread(text_fd, record.length, record.offset) if reads else b""
-            state, fault = advance(state, packed, extent)
+            extent = text.read(record.offset, record.length) if reads else b""
+            before, (state, fault) = state, advance(state, packed, extent)
+            if state.notices > before.notices == 1:
+                before_tail = before
             if fault:
-                return state, fault
-    return state, ""
+                return before_tail or state, fault
+    return (state if state.finished else before_tail or state), ""
 
 
-def _state_at(index: Index, text_fd: int, count: int, text_size: int) -> State:
+def state_at(index: Index, text: Source, count: int, text_size: int) -> State:
     """Return the state after the first `count` records, of which only the last is looked at and must be whole."""
     packed = index.packed(count - 1, count)
     record = unpack_record(packed)
@@ -153,10 +177,10 @@ def _state_at(index: Index, text_fd: int, count: int, text_size: int) -> State:
         records=count - 1,
         size=record.offset,
         newlines=record.line,
-        open_line=record.offset > 0 and os.pread(text_fd, 1, record.offset - 1) != b"\n",
-        received=record.received - (0 if record.flags & Flags.NOTICE else record.length),
+        open_line=record.offset > 0 and text.read(record.offset - 1, 1) != b"\n",
+        received=record.received - record.received_length,
     )
-    state, fault = advance(before, packed, os.pread(text_fd, record.length, record.offset))
+    state, fault = advance(before, packed, text.read(record.offset, record.length))
     if fault:
         raise CorruptIndex(index.path, f"{fault}, though it was on stable storage: nothing can be appended after it")
-    return state._replace(omitted=index.omitted(0, count))
+    return state._replace(**index.totals(0, count)._asdict())

@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -14,6 +14,7 @@ from logviewer.chunkstore.errors import LogLocked
 from logviewer.chunkstore.index import Index
 from logviewer.chunkstore.keys import LogFiles
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, lock, unlock
+from logviewer.chunkstore.sources import LocalFile
 
 logger = logging.getLogger(__name__)
 
@@ -101,10 +102,12 @@ def sync_log(mark: Mark) -> None:
         if os.fstat(index_fd).st_ino != mark.inode:
             return
         os.fdatasync(text_fd)
+        with suppress(FileNotFoundError):
+            os.fdatasync(_open(mark.files.tail, os.O_RDONLY, opened))
         os.fdatasync(index_fd)
         lock(index_fd, mark.files.index, time.monotonic() + LOCK_WAIT_SECONDS)
         opened.callback(unlock, index_fd)
-        if Index(mark.files.index, index_fd).packed(mark.records - 1, mark.records) == mark.last:
+        if Index(mark.files.index, LocalFile(index_fd)).packed(mark.records - 1, mark.records) == mark.last:
             write_synced(index_fd, mark.records)
 
 

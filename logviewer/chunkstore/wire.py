@@ -4,6 +4,7 @@ LENGTH counts the channel character. An entry on channel `t` holds a decimal u64
 what follows in the same body. Contract: storage.md, "The chunk stream".
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -42,19 +43,62 @@ def parse_chunk_stream(body: bytes) -> list[Entry]:
     Raises MalformedChunks, which names the byte at fault: then nothing of the body may be stored.
     """
     entries: list[Entry] = []
+    _parse(body, entries, None, whole=True)
+    return entries
+
+
+class ChunkParser:
+    """A chunk stream that comes piece by piece, cut anywhere; what is kept between pieces is less than one entry.
+
+    Positions in errors count from the stream's beginning.
+    """
+
+    def __init__(self) -> None:
+        self._rest = b""
+        self._position = 0  # of `_rest` in the stream
+        self._time_us: int | None = None
+
+    def feed(self, piece: bytes) -> list[Entry]:
+        """Return the entries that end in this piece. Raises MalformedChunks; the parser is of no use afterwards."""
+        return self._advance(self._rest + piece, whole=False)
+
+    def close(self) -> None:
+        """Say that the stream ends here. Raises MalformedChunks where that is inside an entry."""
+        self._advance(self._rest, whole=True)
+
+    def _advance(self, data: bytes, whole: bool) -> list[Entry]:
+        entries: list[Entry] = []
+        try:
+            consumed, self._time_us = _parse(data, entries, self._time_us, whole)
+        except MalformedChunks as error:
+            raise MalformedChunks(self._position + error.position, error.reason) from None
+        self._rest = data[consumed:]
+        self._position += consumed
+        return entries
+
+
+def _parse(body: bytes, entries: list[Entry], time_us: int | None, whole: bool) -> tuple[int, int | None]:
+    """Add the body's entries to `entries`; return where the last whole one ends, and the time for what follows.
+
+    What is left behind that place is an error where the body is `whole`, else the beginning of more to come.
+    """
     lengths: dict[bytes, int] = {}  # int() and its checks cost more than everything else here; lengths repeat
-    time_us: int | None = None
     find, append, make, size, position = body.find, entries.append, tuple.__new__, len(body), 0
     while position < size:
         colon = find(b":", position, position + _LENGTH_DIGITS + 1)
         if colon < 0:
-            raise _no_length(body[position : position + _LENGTH_DIGITS + 1], position)
+            field = body[position : position + _LENGTH_DIGITS + 1]
+            if not whole and len(field) <= _LENGTH_DIGITS and field.isdigit():
+                break
+            raise _no_length(field, position)
         digits = body[position:colon]
         length = lengths.get(digits)
         if length is None:
             length = lengths[digits] = _length(digits, position)
         end = colon + 1 + length
         if end >= size:
+            if not whole:
+                break
             raise MalformedChunks(position, f"the body ends inside this entry of LENGTH {length}")
         if body[end] != _COMMA:
             raise MalformedChunks(end, f"',' expected after an entry of LENGTH {length}")
@@ -66,7 +110,7 @@ def parse_chunk_stream(body: bytes) -> list[Entry]:
         else:
             raise MalformedChunks(colon + 1, f"unknown channel {body[colon + 1 : colon + 2]!r}")
         position = end + 1
-    return entries
+    return position, time_us
 
 
 def encode_entry(channel: int, data: bytes) -> bytes:
@@ -82,6 +126,22 @@ def encode_time(time_us: int) -> bytes:
         raise ValueError(f"{time_us} is not a time in µs: it must fit a u64")
     digits = b"%d" % time_us
     return b"%d:t%b," % (len(digits) + 1, digits)
+
+
+def encode_runs(runs: Iterable[tuple[int, int, int]], data: bytes, time_us: int | None = None) -> bytes:
+    """Return the entries for a Frame's `runs` and `data`, with a `t` entry wherever the time is not `time_us` any more.
+
+    `time_us` is what the last `t` entry of the same body said: -1 in its beginning, None where no times are wanted.
+    """
+    pieces: list[bytes] = []
+    position = 0
+    for channel, length, run_us in runs:
+        if time_us is not None and run_us != time_us:
+            pieces.append(encode_time(run_us))
+            time_us = run_us
+        pieces.append(encode_entry(channel, data[position : position + length]))
+        position += length
+    return b"".join(pieces)
 
 
 def _length(digits: bytes, position: int) -> int:

@@ -7,17 +7,18 @@ import json
 import time
 from collections.abc import Callable
 
-from logviewer.chunkstore import LOCK_WAIT_SECONDS, Appended, Channel, Entry, LogLocked, parse_chunk_stream
-from logviewer.doors.http import BadRequest, Exchange, door
+from logviewer.chunkstore import LOCK_WAIT_SECONDS, Appended, Entry, LogLocked, parse_chunk_stream
+from logviewer.doors.http import BadRequest, Exchange
 from logviewer.doors.identity import writable_log
+from logviewer.doors.parameters import CHANNEL_NAMES
 from logviewer.intake import counters
+from logviewer.intake.limits import log_limits
 from logviewer.intake.output import append_output
 from logviewer.live.threads import in_writing_thread
 from logviewer.models import LogFile
 
 CHUNK_STREAM_TYPE = "application/vnd.buildlogs.chunks"
 TEXT_TYPE = "text/plain"
-CHANNEL_NAMES = {channel.name.lower(): channel for channel in Channel}
 
 FIRST_PAUSE_SECONDS = 0.001
 LONGEST_PAUSE_SECONDS = 0.05
@@ -25,7 +26,7 @@ LONGEST_PAUSE_SECONDS = 0.05
 Parse = Callable[[bytes], list[Entry]]
 
 
-async def _append(exchange: Exchange) -> None:
+async def append_chunks(exchange: Exchange) -> None:
     """Check who writes, read the body, store it, acknowledge it; the database's counters follow by themselves."""
     log = await writable_log(exchange.scope, int(exchange.path["log_id"]))
     exchange.refuse_unknown_parameters({"channel"})
@@ -60,7 +61,13 @@ class _Upload:
         if self._entries is None:
             self._entries = self._parse(self._body)
         return append_output(
-            self._log.pk, self._log.key, self._entries, offset=self._offset, skip=self._skip, lock_wait_seconds=0
+            self._log.pk,
+            self._log.key,
+            self._entries,
+            offset=self._offset,
+            skip=self._skip,
+            lock_wait_seconds=0,
+            limits=log_limits(self._log),
         )
 
 
@@ -97,6 +104,3 @@ def _parser(exchange: Exchange) -> Parse:
     if number is None:
         raise BadRequest("channel", f"channel must be one of {', '.join(CHANNEL_NAMES)}")
     return lambda body: [Entry(int(number), body, None)] if body else []
-
-
-append_chunks = door({"POST": _append})

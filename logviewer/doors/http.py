@@ -61,6 +61,11 @@ class Exchange:
         """The request's first header of that (lower-case) name."""
         return header(self.scope, name)
 
+    def header_list(self, name: bytes) -> str | None:
+        """All headers of that (lower-case) name as one list (RFC 9110, section 5.3), or None."""
+        values = [value.decode("latin-1") for key, value in self.scope["headers"] if key == name]
+        return ", ".join(values) if values else None
+
     def parameter(self, name: str) -> str | None:
         """The query parameter, or None; given twice it is refused."""
         values = self.query.get(name)
@@ -74,9 +79,8 @@ class Exchange:
         """Refuse what this address does not know: a wish that is not heard had better not look granted."""
         for name in self.query:
             if name not in known:
-                raise BadRequest(
-                    name[:80], f"there is no parameter {name[:80]!r}; there are {', '.join(sorted(known))}"
-                )
+                there_are = f"there are {', '.join(sorted(known))}" if known else "this address takes none"
+                raise BadRequest(name[:80], f"there is no parameter {name[:80]!r}; {there_are}")
 
     def number(self, field: str, text: str | None) -> int | None:
         """`text` as a whole number of 0 or more, or None where it is None."""
@@ -106,6 +110,10 @@ class Exchange:
             pieces.append(piece)
             if not message.get("more_body", False):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def consume_body(self) -> None:
+        """Read the (empty) body of a GET, so that the next message is the client's going away."""
+        await self.body()
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the response's status and headers."""
@@ -167,6 +175,8 @@ def _problem(error: Exception) -> Problem:
         return error.problem
     known = problem_from(error)
     if known is not None:
+        if known.type == "damaged":
+            logger.error("a log is damaged: %s", error)
         return known
     logger.error("a byte door failed", exc_info=error)
     return internal()

@@ -26,12 +26,9 @@ class Unsatisfiable(Exception):
     """The range lies outside the text: 416."""
 
 
-def etag_matches(condition: str | None, etag: str) -> bool:
-    """Whether an If-None-Match of `condition` names `etag`; compared weakly, as the RFC asks."""
-    if condition is None:
-        return False
-    names = {name.strip().removeprefix("W/") for name in condition.split(",")}
-    return "*" in names or etag in names
+def etag_names(condition: str | None) -> set[str]:
+    """The ETags that an If-None-Match names, `*` among them; to be compared weakly, as the RFC asks."""
+    return {name.strip().removeprefix("W/") for name in (condition or "").split(",")}
 
 
 def parse_range(text: str | None, if_range: str | None, etag: str, size: int) -> ByteRange | None:

@@ -8,11 +8,17 @@ from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
 from django.urls import re_path
 
+from logviewer.doors.build_zip import logs_zip
+from logviewer.doors.chunk_pages import send_chunks
 from logviewer.doors.chunks import append_chunks
-from logviewer.doors.http import Receive, Send
+from logviewer.doors.http import Receive, Send, door
 from logviewer.doors.identity import Scope, header
+from logviewer.doors.lines import lines
+from logviewer.doors.marks import marks
+from logviewer.doors.progressive import progressive_text
 from logviewer.doors.rates import Application
 from logviewer.doors.raw import raw_text
+from logviewer.doors.search import search
 from logviewer.doors.socket import NoSuchSocket
 from logviewer.doors.watch_build import WatchBuild
 from logviewer.doors.watch_log import WatchLog
@@ -35,9 +41,16 @@ def _with_session(application: Application) -> Application:
     return door
 
 
+chunks = door({"GET": send_chunks, "HEAD": send_chunks, "POST": append_chunks})
+
 http_doors = [
-    _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", _with_session(append_chunks)),
+    _at(rf"^api/v1/builds/(?P<build_id>{ID})/logs\.zip$", _with_session(logs_zip)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", _with_session(chunks)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/lines$", _with_session(lines)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/marks$", _with_session(marks)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/progressiveText$", _with_session(progressive_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/raw$", _with_session(raw_text)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/search$", _with_session(search)),
 ]
 """Byte paths over HTTP."""
 

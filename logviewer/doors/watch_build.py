@@ -63,7 +63,7 @@ class WatchBuild(Socket):
             hub.unwatch_build(self.build.pk, self._changed)
             progress.cancel()
             await asyncio.gather(progress, return_exceptions=True)
-            self._watch_open_logs({})
+            self._unwatch_logs(set(self._watches))
 
     def take(self, message: dict[str, Any]) -> None:
         """The one thing a viewer may ask for."""
@@ -117,20 +117,21 @@ class WatchBuild(Socket):
     # Progress of open logs.
 
     async def _look_for_open_logs(self) -> None:
-        self._watch_open_logs(await in_database(_open_logs, self.build.pk))
-
-    def _watch_open_logs(self, keys: dict[int, str]) -> None:
-        """Watch exactly the logs in `keys` (id: storage key)."""
-        hub = Hub.of_loop()
-        for log_id in self._watches.keys() - keys.keys():
-            hub.unwatch(self._watches.pop(log_id), self._grown.set)
-            self._told.pop(log_id, None)
+        """Watch exactly the logs that may still grow."""
+        keys = await in_database(_open_logs, self.build.pk)
+        self._unwatch_logs(self._watches.keys() - keys.keys())
         for log_id in keys.keys() - self._watches.keys():
             try:
-                self._watches[log_id] = hub.watch(log_id, keys[log_id], self._grown.set)
+                self._watches[log_id] = await Hub.of_loop().watch(log_id, keys[log_id], self._grown.set)
             except ChunkStoreError:  # its own page says what is wrong with it; the build's other logs go on
                 logger.exception("log %s is not watched", log_id)
         self._grown.set()
+
+    def _unwatch_logs(self, log_ids: set[int]) -> None:
+        """Watch these logs no more."""
+        for log_id in log_ids:
+            Hub.of_loop().unwatch(self._watches.pop(log_id), self._grown.set)
+            self._told.pop(log_id, None)
 
     async def _tell_progress(self) -> None:
         """Say sizes and line counts of open logs that grew, at most twice a second."""

@@ -26,7 +26,7 @@ _lock = threading.Lock()
 def note(log_id: int, end: LogEnd) -> None:
     """Have the row follow the store, if it has not for a second."""
     if _due(log_id):
-        write_behind.put(("counters of log", log_id), partial(_write, log_id, end))
+        write_behind.put(("counters of log", log_id), partial(write, log_id, end))
 
 
 def _due(log_id: int) -> bool:
@@ -42,7 +42,7 @@ def _due(log_id: int) -> bool:
         return True
 
 
-def _write(log_id: int, end: LogEnd) -> None:
+def write(log_id: int, end: LogEnd) -> None:
     """Write the counters into the row of an open log, and the heartbeat into its build's."""
     now = timezone.now()
     changed = (

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from django.db import transaction
 from django.utils import timezone
 
-from logviewer.chunkstore import LOCK_WAIT_SECONDS, Appended, Entry, Finished
+from logviewer.chunkstore import LOCK_WAIT_SECONDS, NO_LIMITS, Appended, Entry, Finished, Limits
 from logviewer.intake.changes import lock_build, note_life, record_event
 from logviewer.live import announce
 from logviewer.live.store import chunk_store
@@ -27,6 +27,7 @@ def append_output(
     offset: int | None = None,
     skip: int = 0,
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
+    limits: Limits = NO_LIMITS,
 ) -> Appended:
     """Store `entries` at the log's end and announce them.
 
@@ -37,11 +38,14 @@ def append_output(
         offset: payload bytes the writer believes stored before these; None appends them as they come.
         skip: payload bytes from `offset` on that the writer has lost.
         lock_wait_seconds: how long another writer of the log is waited for.
+        limits: how much of the log is kept (`limits.log_limits`); what is imported is taken in whole.
 
     Raises:
         ChunkStoreError: one of its kinds; nothing was stored then.
     """
-    appended = chunk_store().append(key, entries, offset=offset, skip=skip, lock_wait_seconds=lock_wait_seconds)
+    appended = chunk_store().append(
+        key, entries, offset=offset, skip=skip, lock_wait_seconds=lock_wait_seconds, limits=limits
+    )
     announce.log_grew(log_id, appended.end.size)
     return appended
 

@@ -6,17 +6,28 @@ channel are merged up to 64 KiB or 50 ms before they are stored.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import math
 import threading
 import time
+from itertools import groupby
+from operator import itemgetter
 
 from logviewer.chunkstore import Channel, Entry, LogFinished, LogLocked, StorageFull
 from logviewer.intake import counters
+from logviewer.intake.limits import log_limits
 from logviewer.intake.output import append_output, finish_log
 from logviewer.models import LogFile
 
 MERGE_BYTES = 64 * 1024
 MERGE_SECONDS = 0.05
+TICK_SECONDS = MERGE_SECONDS / 2
+"""The flusher looks this often and stores what will be due at its next look: so nothing is late, and a call need not
+read the clock, which costs as much as adding 100 bytes."""
+
+NO_CHANNEL = -1
+_entry = tuple.__new__  # without the checks of Entry's own
 
 PASSING_ERRORS = (LogLocked, StorageFull, type(None))
 """After any other error the flusher need not try again; a writer that nobody holds any more would keep it busy."""
@@ -25,19 +36,25 @@ PASSING_ERRORS = (LogLocked, StorageFull, type(None))
 class LogWriter:
     """Writes one log. Safe for threads; the order of calls is the order in the log.
 
-    What was added is stored at the latest `MERGE_SECONDS` after the run began, or with `flush` or `finish`. An error
-    of the store that happened in between is raised by the next call.
+    What was added is stored at the latest `MERGE_SECONDS` after the run began, or with `flush` or `finish`, or at the
+    interpreter's exit. An error of the store that happened in between is raised by the next call.
 
     Args:
         log: an open log; only this writer may write it.
     """
 
+    # Adding takes no lock, which would cost as much as all else it does. A call appends to `_added`, in one step, and
+    # looks at `_open_channel` after that; `_store` clears `_open_channel` before it looks at `_added`. So a call that
+    # comes too late for `_store` sees that, and says that there is something to store again. `_waiting_bytes` may
+    # miss what two threads add at the same moment: the run is then a little longer, or ends a little early.
+
     def __init__(self, log: LogFile) -> None:
         self._log = log
+        self._limits = log_limits(log)
         self._lock = threading.RLock()
-        self._channel = int(Channel.STDOUT)
-        self._pieces: list[bytes] = []
-        self._pending_bytes = 0
+        self._open_channel = NO_CHANNEL  # of the last call, if nothing has happened since
+        self._added: list[Entry] = []
+        self._waiting_bytes = 0
         self._began = 0.0
         self._began_us = 0
         self._sha256 = hashlib.sha256()
@@ -47,15 +64,15 @@ class LogWriter:
 
     def add_stdout(self, text: str | bytes) -> None:
         """Add output; a `str` is stored as UTF-8."""
-        self.add_entry(Channel.STDOUT, text)
+        self.add_entry(0, text)
 
     def add_stderr(self, text: str | bytes) -> None:
         """Add error output."""
-        self.add_entry(Channel.STDERR, text)
+        self.add_entry(1, text)
 
     def add_header(self, text: str | bytes) -> None:
         """Add a word of the build system itself."""
-        self.add_entry(Channel.HEADER, text)
+        self.add_entry(2, text)
 
     def add_entry(self, channel: int, text: str | bytes) -> None:
         """Add `text` on `channel` (0 stdout, 1 stderr, 2 header).
@@ -65,25 +82,16 @@ class LogWriter:
             ValueError: there is no such channel.
             ChunkStoreError: storing what was added before failed.
         """
-        number = int(Channel(channel))
-        data = text.encode() if isinstance(text, str) else bytes(text)
-        with self._lock:
-            self._refuse_if_ended()
-            if self._pending_bytes and number != self._channel:
+        data = text if type(text) is bytes else _encoded(text)
+        time_us = None if channel == self._open_channel else self._begin(channel)
+        entry = _entry(Entry, (channel, data, time_us))
+        self._added.append(entry)
+        self._waiting_bytes += len(data)
+        if channel != self._open_channel:
+            self._expect(entry)
+        if self._waiting_bytes >= MERGE_BYTES:
+            with self._lock:
                 self._store()
-            if not data:
-                return
-            if not self._pending_bytes:
-                self._channel = number
-                self._began = time.monotonic()
-                self._began_us = time.time_ns() // 1000
-            began = not self._pieces
-            self._pieces.append(data)
-            self._pending_bytes += len(data)
-            if self._pending_bytes >= MERGE_BYTES or time.monotonic() - self._began >= MERGE_SECONDS:
-                self._store()
-            elif began:
-                _flusher.expect(self)
 
     def flush(self) -> None:
         """Store what was added, now."""
@@ -102,10 +110,10 @@ class LogWriter:
             self._finished = True
             return self._log
 
-    def flush_if_due(self, now: float) -> None:
-        """Store what has waited for MERGE_SECONDS; errors are kept for the next call of the writer's owner."""
+    def flush_if_began(self, moment: float) -> None:
+        """Store a run that began before `moment` (`time.monotonic`); errors are kept for the owner's next call."""
         with self._lock:
-            if self.waiting and now - self._began >= MERGE_SECONDS:
+            if self.waiting and self._began < moment:
                 try:
                     self._store()
                     self._error = None  # it passed, and nothing was lost
@@ -115,7 +123,29 @@ class LogWriter:
     @property
     def waiting(self) -> bool:
         """Whether something was added that is not stored yet, and might be."""
-        return self._pending_bytes > 0 and isinstance(self._error, PASSING_ERRORS)
+        return bool(self._added) and isinstance(self._error, PASSING_ERRORS)
+
+    def _begin(self, channel: int) -> int:
+        """Check what need not be checked again while calls for one channel follow each other; return the time."""
+        Channel(channel)
+        with self._lock:
+            self._refuse_if_ended()
+        return time.time_ns() // 1000
+
+    def _expect(self, entry: Entry) -> None:
+        """See to it that an entry that was just added is stored in time."""
+        with self._lock:
+            if self._finished:  # by another thread, after `_begin`: was it in time?
+                for place, added in enumerate(self._added):
+                    if added is entry:
+                        del self._added[place]
+                        raise LogFinished(self._received)
+                return
+            if self._open_channel == NO_CHANNEL:
+                self._began = time.monotonic()
+                self._began_us = time.time_ns() // 1000
+                _flusher.expect(self)
+            self._open_channel = entry.channel
 
     def _refuse_if_ended(self) -> None:
         if self._error is not None:
@@ -125,17 +155,30 @@ class LogWriter:
             raise LogFinished(self._received)
 
     def _store(self) -> None:
-        """Store the pending run; it stays pending if the store refuses it."""
-        if not self._pending_bytes:
+        """Store what was added; it stays there if the store refuses it. The caller holds the lock."""
+        self._open_channel = NO_CHANNEL
+        self._waiting_bytes = 0
+        taken = self._added[:]
+        if not taken:
             return
-        data = b"".join(self._pieces)
-        entry = Entry(self._channel, data, self._began_us)
-        appended = append_output(self._log.pk, self._log.key, [entry], offset=self._received)
-        self._sha256.update(data)
-        self._received += len(data)
-        self._pieces.clear()
-        self._pending_bytes = 0
+        runs = [_joined(list(run), self._began_us) for _channel, run in groupby(taken, itemgetter(0))]
+        appended = append_output(self._log.pk, self._log.key, runs, offset=self._received, limits=self._limits)
+        for run in runs:
+            self._sha256.update(run.data)
+            self._received += len(run.data)
+        del self._added[: len(taken)]
         counters.note(self._log.pk, appended.end)
+
+
+def _encoded(text: str | bytes) -> bytes:
+    """Return the bytes to store."""
+    return text.encode() if isinstance(text, str) else bytes(text)
+
+
+def _joined(run: list[Entry], began_us: int) -> Entry:
+    """Return entries of one channel as one; a first one without a time was added while another thread was storing."""
+    channel, _data, time_us = run[0]
+    return Entry(channel, b"".join([entry[1] for entry in run]), began_us if time_us is None else time_us)
 
 
 class _Flusher:
@@ -156,18 +199,26 @@ class _Flusher:
                 self._thread.start()
         self._filled.set()
 
+    def flush(self) -> None:
+        """Store what waits, now: at the interpreter's exit, when this thread no longer runs."""
+        with self._lock:
+            writers = tuple(self._writers)
+        for writer in writers:
+            writer.flush_if_began(math.inf)
+
     def _run(self) -> None:
         while True:
             self._filled.wait()
-            time.sleep(MERGE_SECONDS / 2)
+            time.sleep(TICK_SECONDS)
             with self._lock:
                 self._writers = {writer for writer in self._writers if writer.waiting}
                 writers = tuple(self._writers)
                 if not writers:
                     self._filled.clear()
-            now = time.monotonic()
+            due = time.monotonic() + TICK_SECONDS - MERGE_SECONDS
             for writer in writers:
-                writer.flush_if_due(now)
+                writer.flush_if_began(due)
 
 
 _flusher = _Flusher()
+atexit.register(_flusher.flush)

@@ -17,7 +17,8 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from logviewer.live.database import in_database
 from logviewer.live.events import BuildChanged, build_group, log_group
-from logviewer.live.store import chunk_store
+from logviewer.live.store import open_reader
+from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import LogWatch
 from logviewer.models import Build
 
@@ -69,20 +70,29 @@ class Hub:
         """How many logs somebody watches here."""
         return len(self._watches)
 
-    def watch(self, log_id: int, key: str, listener: Callable[[], None]) -> LogWatch:
-        """Join: from now on `listener` is called whenever the log's end may have moved.
+    async def watch(self, log_id: int, key: str, listener: Callable[[], None]) -> LogWatch:
+        """Join: when it returns, `listener` is called whenever the log's end may have moved.
+
+        The log is opened on a thread, for it may lie in another store. What is written meanwhile is not missed: the
+        watch looks at the end once more, here on the loop, before anyone reads.
 
         Raises:
             NoSuchLog: the store has no log under `key`.
+            ArchiveAway: it lies in another store, which does not answer.
         """
         watch = self._watches.get(log_id)
         if watch is None:
-            watch = LogWatch(log_id, key, chunk_store().reader(key))
-            self._watches[log_id] = watch
-            self._start()
-            self._spawn(self._join_group(watch))
-        else:
-            watch.refresh()
+            reader = await in_reading_thread(open_reader, key)
+            watch = self._watches.get(log_id)
+            if watch is None:
+                watch = LogWatch(log_id, key, reader)
+                self._watches[log_id] = watch
+                self._start()
+                self._spawn(self._join_group(watch))
+                watch.listen(listener)
+                return watch
+            reader.close()  # another viewer was faster
+        watch.refresh()
         watch.listen(listener)
         return watch
 

@@ -12,7 +12,7 @@ import asyncio
 from logviewer.chunkstore import Frame, LogReader
 from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
-from logviewer.live.store import chunk_store
+from logviewer.live.store import open_reader
 from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, LogWatch
 
@@ -62,9 +62,10 @@ class LogFileProducer:
 
         Raises:
             NoSuchLog: the store has no such log.
+            ArchiveAway: the log lies in another store, which does not answer.
         """
         hub = Hub.of_loop()
-        watch = hub.watch(self.log_id, self._key, self._wake.set)
+        watch = await hub.watch(self.log_id, self._key, self._wake.set)
         try:
             self._consumer.register_producer(self, True)
             try:
@@ -116,7 +117,7 @@ class LogFileProducer:
         return True
 
     async def _read(self, watch: LogWatch, max_bytes: int) -> Frame | None:
-        """The frame at our offset: warm bytes directly and shared; others in a thread, unless no disk is needed.
+        """The frame at our offset: warm bytes directly and shared; others in a thread, unless they are in memory.
 
         The hop to a thread and back costs more than reading what lies in memory.
         """
@@ -125,7 +126,7 @@ class LogFileProducer:
             await asyncio.sleep(0)
             return watch.frame(self.offset, max_bytes)
         if self._own_reader is None:
-            self._own_reader = chunk_store().reader(self._key)
+            self._own_reader = await in_reading_thread(open_reader, self._key)
         if self._own_reader.is_in_memory(self.offset, max_bytes):
             await asyncio.sleep(0)
             return self._own_reader.frame(self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS)

@@ -1,31 +1,50 @@
 """Worker threads for what may wait for a disk, off the event loop: readers and writers have theirs apart.
 
-A disk that makes writers wait must not keep readers from what lies in the page cache, and the other way round.
+A disk that makes writers wait must not keep readers from what lies in the page cache, and the other way round. Nor
+must another store that is slow or hangs: whoever waits for it lets another reader run meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import ParamSpec, TypeVar
 
 READING_THREADS = 8
 WRITING_THREADS = 8
 
+WAITING_THREADS = 64
+"""Readers that may wait for another store at once, beside those that read here."""
+
+CROWDED_SECONDS = 1.0
+"""How long a reader waits for one of those places, and thereby keeps another from reading."""
+
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-_reading = ThreadPoolExecutor(READING_THREADS, thread_name_prefix="read-log")
+_reading = ThreadPoolExecutor(READING_THREADS + WAITING_THREADS, thread_name_prefix="read-log")
 _writing = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="write-log")
+_running = threading.Semaphore(READING_THREADS)
+_waiting = threading.Semaphore(WAITING_THREADS)
+_this_thread = threading.local()
+
+
+class Crowded(Exception):
+    """So many readers wait for the other store that no more may."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{WAITING_THREADS} readers wait for it already")
 
 
 async def in_reading_thread(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
     """Run `function`, which reads logs, on a worker thread."""
-    return await asyncio.get_running_loop().run_in_executor(_reading, partial(function, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_reading, _read, partial(function, *args, **kwargs))
 
 
 async def in_writing_thread(
@@ -33,3 +52,29 @@ async def in_writing_thread(
 ) -> Result:
     """Run `function`, which writes logs, on a worker thread."""
     return await asyncio.get_running_loop().run_in_executor(_writing, partial(function, *args, **kwargs))
+
+
+@contextmanager
+def waiting_elsewhere() -> Iterator[None]:
+    """Around what waits for a network: on a reading thread, let another one read meanwhile. Raises Crowded."""
+    if not getattr(_this_thread, "reads", False):
+        yield
+        return
+    if not _waiting.acquire(timeout=CROWDED_SECONDS):
+        raise Crowded
+    _running.release()
+    try:
+        yield
+    finally:
+        _waiting.release()
+        _running.acquire()
+
+
+def _read(work: Callable[[], Result]) -> Result:
+    """Do `work` as one of the READING_THREADS that run at once."""
+    with _running:
+        _this_thread.reads = True
+        try:
+            return work()
+        finally:
+            _this_thread.reads = False

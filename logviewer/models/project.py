@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
 from django.utils import timezone
@@ -11,6 +11,9 @@ from logviewer.models.states import Visibility
 
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}\Z"
 MAX_SLUG_CHARACTERS = 63
+
+MAX_TAIL_BYTES = 64 * 1024 * 1024
+"""The most that a project's `max_tail_bytes` may be: a finish holds the tail in memory."""
 
 validate_slug = RegexValidator(
     SLUG_PATTERN, "1 to 63 of a-z, 0-9, '.', '_', '-', the first a letter or a digit", code="slug"
@@ -23,6 +26,21 @@ class Project(models.Model):
     slug = models.CharField(max_length=MAX_SLUG_CHARACTERS, unique=True, validators=[validate_slug])
     name = models.CharField(max_length=200)
     visibility = models.CharField(max_length=7, choices=Visibility.choices, default=Visibility.PRIVATE)
+    max_log_bytes = models.PositiveBigIntegerField(
+        "bytes of a log",
+        null=True,
+        blank=True,
+        help_text="How much output each log keeps from its beginning: 0 for all of it, empty for the server's limit "
+        "(BUILDLOGS_MAX_LOG_BYTES). What comes later is omitted, and the log says so.",
+    )
+    max_tail_bytes = models.PositiveBigIntegerField(
+        "bytes of its end",
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(MAX_TAIL_BYTES)],
+        help_text="How much of the end of such a log is kept as well: 0 for nothing, empty for the server's limit "
+        "(BUILDLOGS_MAX_TAIL_BYTES).",
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

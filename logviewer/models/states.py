@@ -36,6 +36,14 @@ class LogState(models.TextChoices):
     ABANDONED = "abandoned"
 
 
+class LogForm(models.TextChoices):
+    """How a log's bytes lie (the chunk store's `Form`): plain text, a sealed file, or both index and file elsewhere."""
+
+    PLAIN = "plain"
+    SEALED = "sealed"
+    ARCHIVED = "archived"
+
+
 class LogType(models.TextChoices):
     """What a log's text is: a step's output, a text file, an HTML page (always shown sandboxed)."""
 

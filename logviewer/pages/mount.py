@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from logviewer.chunkstore import ChunkStoreError, NoSuchLog
+from logviewer.chunkstore import ArchiveAway, ChunkStoreError, NoSuchLog
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile
 from logviewer.pages.status import completeness_text, size_text
+from logviewer.resources.problems import STORE_AWAY
 
 PLAIN_TAIL_BYTES = 64 * 1024
 
@@ -32,10 +33,11 @@ class PlainTail:
 
 @dataclass(frozen=True)
 class Mount:
-    """What the viewer's element says about its log."""
+    """What the viewer's element says about its log; `trouble` is why there is no tail."""
 
     log: LogFile
     tail: PlainTail | None
+    trouble: str = ""
 
     @property
     def socket(self) -> str:
@@ -68,10 +70,8 @@ def plain_text(data: bytes) -> str:
     return _CONTROL.sub("", "\n".join(lines))
 
 
-def plain_tail(log: LogFile) -> PlainTail | None:
-    """The last 64 KiB of the log from the start of a line on; None where the store cannot give it."""
-    if log.storage_key is None:
-        return None
+def plain_tail(log: LogFile) -> PlainTail:
+    """The last 64 KiB of the log from the start of a line on. Raises ChunkStoreError where the store cannot give it."""
     try:
         with chunk_store().reader(log.key) as reader:
             size = reader.end().size
@@ -83,8 +83,6 @@ def plain_tail(log: LogFile) -> PlainTail | None:
                 offset = frame.end
     except NoSuchLog:
         return PlainTail("", 0)
-    except ChunkStoreError:
-        return None
     data = b"".join(pieces)
     if cut and b"\n" in data:
         data = data.partition(b"\n")[2]
@@ -93,4 +91,9 @@ def plain_tail(log: LogFile) -> PlainTail | None:
 
 def mount_of(log: LogFile) -> Mount:
     """What the page needs to show the log."""
-    return Mount(log, plain_tail(log))
+    try:
+        return Mount(log, plain_tail(log))
+    except ArchiveAway:
+        return Mount(log, None, STORE_AWAY)
+    except (ChunkStoreError, ValueError):  # damaged, or a row without a key: what exactly is not for a viewer's eyes
+        return Mount(log, None, "The log's text cannot be read at the moment.")

@@ -12,6 +12,9 @@ from typing import Any
 from django.core.exceptions import ObjectDoesNotExist, RequestDataTooBig
 
 from logviewer.chunkstore import (
+    ArchiveAway,
+    CorruptIndex,
+    CorruptSealed,
     LogFinished,
     LogLocked,
     MalformedChunks,
@@ -19,6 +22,7 @@ from logviewer.chunkstore import (
     NoSuchLog,
     OffsetGap,
     OverlapDiffers,
+    StorageDenied,
     StorageFull,
 )
 from logviewer.intake.errors import AlreadyFinished, Conflict
@@ -29,6 +33,12 @@ CONTENT_TYPE = "application/problem+json"
 RETRY_LOCKED_SECONDS = 1
 RETRY_FULL_SECONDS = 30
 """How long a client had better wait before it tries again: a disk is not emptied in a second."""
+
+RETRY_AWAY_SECONDS = 10
+"""Twice as long as nobody asks another store again that did not answer."""
+
+STORE_AWAY = "This log lies in another store, which does not answer at the moment. Nothing is lost: try again later."
+"""What is said of it everywhere; which store, and what is wrong with it, is in the server's log."""
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 
@@ -213,6 +223,34 @@ def _storage_full(error: StorageFull) -> Problem:
     )
 
 
+def _storage_denied(error: StorageDenied) -> Problem:
+    return Problem(
+        "storage-denied",
+        "The server may not use its storage",
+        500,
+        "The server's user has no right to this log's files; nothing was stored. Its keeper must give it.",
+        headers={"Retry-After": str(RETRY_FULL_SECONDS)},
+    )
+
+
+def _store_away(error: ArchiveAway) -> Problem:
+    headers = {"Retry-After": str(RETRY_AWAY_SECONDS)}
+    return Problem("store-away", "The store of this log is away", 503, STORE_AWAY, headers=headers)
+
+
+def _damaged_index(error: CorruptIndex) -> Problem:
+    """Where the damage is and how to read around it; on which file system it lies is nobody's business."""
+    resume = error.resume_offset
+    around = "" if resume is None else f"; reading can go on from byte {resume}: /chunks?offset={resume}"
+    detail = f"This log is damaged on the server: {error.detail}{around}."
+    return Problem("damaged", "The log is damaged", 500, detail, members={"resume_offset": resume})
+
+
+def _damaged_sealed(error: CorruptSealed) -> Problem:
+    detail = f"This log is damaged on the server: {error.detail}."
+    return Problem("damaged", "The log is damaged", 500, detail, members={"resume_offset": None})
+
+
 _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem]], ...] = (
     (Unauthenticated, _unauthenticated),
     (Forbidden, _forbidden),
@@ -229,5 +267,9 @@ _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callab
     (Mismatch, _mismatch),
     (MalformedChunks, _malformed_chunks),
     (StorageFull, _storage_full),
+    (StorageDenied, _storage_denied),
+    (ArchiveAway, _store_away),
+    (CorruptIndex, _damaged_index),
+    (CorruptSealed, _damaged_sealed),
     ((ObjectDoesNotExist, NoSuchLog), _gone_meanwhile),
 )

@@ -41,10 +41,13 @@ class BuilderShape(TypedDict):
 
 
 class LogLinks(TypedDict):
-    """Where a log's contents are; only what this server has."""
+    """Where a log's contents are."""
 
     raw: str
     chunks: str
+    lines: str
+    search: str
+    marks: str
     watch: str
 
 
@@ -226,7 +229,14 @@ def _close(shape: LogShape, end: LogEnd) -> None:
 def log_links(log_id: int) -> LogLinks:
     """Where the contents of a log are to be had."""
     here = f"{API_PATH}/logs/{log_id}"
-    return LogLinks(raw=f"{here}/raw", chunks=f"{here}/chunks", watch=f"/ws/logs/{log_id}/")
+    return LogLinks(
+        raw=f"{here}/raw",
+        chunks=f"{here}/chunks",
+        lines=f"{here}/lines",
+        search=f"{here}/search",
+        marks=f"{here}/marks",
+        watch=f"/ws/logs/{log_id}/",
+    )
 
 
 def rfc3339(time: datetime) -> str:

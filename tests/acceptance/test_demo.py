@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import os
 import re
+import select
 import signal
 import subprocess
 from collections.abc import Callable, Iterator
@@ -99,16 +100,15 @@ def _descendants(ancestor: int) -> dict[int, str]:
 
 def _wait_until_gone(family: dict[int, str]) -> None:
     """Wait for the kernel to say that each process has ended (a pidfd becomes readable)."""
-    import select
-
     for pid, command in family.items():
         try:
             handle = os.pidfd_open(pid)
         except ProcessLookupError:
             continue
         try:
-            ended, _, _ = select.select([handle], [], [], END_SECONDS)
-            assert ended, f"still running: {command}"
+            waiting = select.poll()  # unlike select.select for descriptors of any number
+            waiting.register(handle, select.POLLIN)
+            assert waiting.poll(END_SECONDS * 1000), f"still running: {command}"
         finally:
             os.close(handle)
 

@@ -73,9 +73,9 @@ class Site:
 
 
 @contextmanager
-def serving(data_dir: Path) -> Iterator[Site]:
-    """A started, migrated site without content."""
-    server = Server(data_dir, environment={"BUILDLOGS_DEBUG": "0", "BUILDLOGS_FSYNC": "never"})
+def serving(data_dir: Path, **environment: str) -> Iterator[Site]:
+    """A started, migrated site without content; its environment is the usual one and what is given."""
+    server = Server(data_dir, environment={"BUILDLOGS_DEBUG": "0", "BUILDLOGS_FSYNC": "never", **environment})
     server.migrate()
     server.manage("collectstatic", "--noinput", "--verbosity", "0")
     server.start()

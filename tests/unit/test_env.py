@@ -277,6 +277,8 @@ WRONG_VALUES = {
     "BUILDLOGS_HTTPS": "https",
     "REDIS_URL": "localhost",
     "BUILDLOGS_FSYNC": "sometimes",
+    "BUILDLOGS_MAX_LOG_BYTES": "-1",
+    "BUILDLOGS_MAX_TAIL_BYTES": "1 MiB",
     "DATABASE_URL": "mysql://u:hush@h/n",
     "BUILDLOGS_LOG_LEVEL": "LOUD",
 }

@@ -100,6 +100,7 @@ export class LogViewer {
       },
       onHello: ({ state, size, lines }) => {
         this.#started = true;
+        this.#error = null;
         this.#setLog({ state, size, lines });
       },
       onFrame: (frame) => {
@@ -113,6 +114,7 @@ export class LogViewer {
       },
       onError: ({ detail }) => {
         this.#error = detail;
+        this.#drawSoon();
       },
     };
   }
@@ -286,6 +288,8 @@ export class LogViewer {
 
   #emptyText() {
     if (this.#store.count > 0) return "";
+    // Why nothing came yet, while it is tried again; where it ended with that, the status line has it.
+    if (this.#error !== null && this.#state !== "stopped") return this.#error;
     return EMPTY_TEXTS[this.#state] ?? "";
   }
 }

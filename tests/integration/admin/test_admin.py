@@ -143,3 +143,16 @@ def test_a_project_with_builders_is_not_deleted_here(admin: Client) -> None:
     empty = make_project("empty")
     assert admin.post(f"{list_of('project')}{empty.pk}/delete/", {"post": "yes"}).status_code == 302
     assert list(Project.objects.all()) == [project]
+
+
+def test_a_projects_limits_are_empty_zero_or_a_number_of_bytes(admin: Client) -> None:
+    project = make_project("limited")
+    form = {"name": "Limited", "visibility": "private", "max_log_bytes": "1000000", "max_tail_bytes": "0"}
+    assert admin.post(f"{list_of('project')}{project.pk}/change/", form).status_code == 302
+    project.refresh_from_db()
+    assert (project.max_log_bytes, project.max_tail_bytes) == (1_000_000, 0)
+    for wrong in ({"max_log_bytes": "-1"}, {"max_tail_bytes": str(64 * 2**20 + 1)}):
+        assert admin.post(f"{list_of('project')}{project.pk}/change/", {**form, **wrong}).status_code == 200
+    admin.post(f"{list_of('project')}{project.pk}/change/", {**form, "max_log_bytes": "", "max_tail_bytes": ""})
+    project.refresh_from_db()
+    assert (project.max_log_bytes, project.max_tail_bytes) == (None, None)

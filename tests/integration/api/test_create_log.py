@@ -36,6 +36,9 @@ def test_the_links_of_a_log_are_path_absolute_and_name_its_id(writer: ApiClient)
     assert log["links"] == {
         "raw": f"/api/v1/logs/{log['id']}/raw",
         "chunks": f"/api/v1/logs/{log['id']}/chunks",
+        "lines": f"/api/v1/logs/{log['id']}/lines",
+        "search": f"/api/v1/logs/{log['id']}/search",
+        "marks": f"/api/v1/logs/{log['id']}/marks",
         "watch": f"/ws/logs/{log['id']}/",
     }
     assert log["url"] == LogFile.objects.get(pk=log["id"]).get_absolute_url()

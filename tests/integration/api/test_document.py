@@ -25,8 +25,13 @@ CONTRACT = {
     "/api/v1/steps/{step_id}/logs": {"post"},
     "/api/v1/logs/{log_id}": {"get"},
     "/api/v1/logs/{log_id}/finish": {"post"},
-    "/api/v1/logs/{log_id}/chunks": {"post"},
+    "/api/v1/logs/{log_id}/chunks": {"get", "post"},
+    "/api/v1/builds/{build_id}/logs.zip": {"get"},
+    "/api/v1/logs/{log_id}/lines": {"get"},
+    "/api/v1/logs/{log_id}/marks": {"get"},
+    "/api/v1/logs/{log_id}/progressiveText": {"get"},
     "/api/v1/logs/{log_id}/raw": {"get"},
+    "/api/v1/logs/{log_id}/search": {"get"},
 }
 
 
@@ -43,11 +48,21 @@ def test_the_document_is_openapi_3_1_and_names_every_call(client: Client) -> Non
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("path", ["/api/v1/logs/{log_id}/chunks", "/api/v1/logs/{log_id}/raw"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/v1/builds/{build_id}/logs.zip",
+        "/api/v1/logs/{log_id}/chunks",
+        "/api/v1/logs/{log_id}/lines",
+        "/api/v1/logs/{log_id}/marks",
+        "/api/v1/logs/{log_id}/progressiveText",
+        "/api/v1/logs/{log_id}/raw",
+    ],
+)
 async def test_what_the_document_says_of_a_byte_door_is_what_the_door_takes(path: str) -> None:
     transport = httpx.ASGITransport(app=application)
     async with httpx.AsyncClient(transport=transport, base_url="http://testserver") as client:
-        answer = await client.request("BREW", path.format(log_id=1))
+        answer = await client.request("BREW", path.format(build_id=1, log_id=1))
     assert answer.status_code == 405
     assert set(answer.headers["Allow"].lower().split(", ")) - {"head"} == CONTRACT[path]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,6 +19,7 @@ from tests.factories import make_log
 
 pytestmark = pytest.mark.django_db(transaction=True)
 WAIT_SECONDS = 5
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -174,3 +177,102 @@ def test_an_error_that_passed_is_not_raised_later(log: LogFile, monkeypatch: pyt
         time.sleep(0.01)
     assert writer.finish().completeness == Completeness.VERIFIED
     assert not refusals
+
+
+def test_the_order_of_each_threads_calls_is_kept_while_runs_are_stored_and_channels_change(log: LogFile) -> None:
+    writer = LogWriter(log)
+
+    def add(name: bytes) -> None:
+        for number in range(3000):
+            writer.add_entry(number % 400 == 0, b"%s %d %s\n" % (name, number, b"." * 90))
+            if number % 500 == 0:
+                writer.flush()
+
+    threads = [threading.Thread(target=add, args=(name,)) for name in (b"a", b"b", b"c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert writer.finish().completeness == Completeness.VERIFIED
+    lines = (chunk_store().root / f"{log.key}.log").read_bytes().splitlines()
+    for name in (b"a", b"b", b"c"):
+        assert [int(line.split()[1]) for line in lines if line[:1] == name] == list(range(3000))
+    with chunk_store().reader(log.key) as reader:
+        position = 0
+        while frame := reader.frame(position):
+            start = 0
+            for channel, length, _time in frame.runs:
+                for line in frame.data[start : start + length].splitlines():
+                    assert channel == (int(line.split()[1]) % 400 == 0)
+                start += length
+            position = frame.end
+
+
+def test_each_call_beside_a_finish_is_stored_or_refused(log: LogFile) -> None:
+    writer = LogWriter(log)
+    taken: list[int] = []
+    go = threading.Barrier(4)
+
+    def add() -> None:
+        go.wait()
+        count = 0
+        try:
+            while True:
+                writer.add_stdout(b"0123456789")
+                count += 1
+        except LogFinished:
+            taken.append(count)
+
+    threads = [threading.Thread(target=add) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    go.wait()
+    while not runs(log):
+        pass
+    finished = writer.finish()
+    for thread in threads:
+        thread.join()
+    assert finished.received == 10 * sum(taken)
+    assert finished.completeness == Completeness.VERIFIED
+
+
+def test_what_waits_at_the_interpreters_exit_is_stored(tmp_path: Path) -> None:
+    script = f"""
+import types, django
+django.setup()
+from django.conf import settings
+from pathlib import Path
+settings.LOGS_DIR = Path({str(tmp_path)!r})
+from logviewer.intake import writer
+from logviewer.chunkstore import NO_LIMITS
+from logviewer.live import chunk_store
+writer._flusher._run = lambda: None  # the flusher is at sleep for ever: only the exit can store it
+chunk_store().create("a/log")
+writer.log_limits = lambda log: NO_LIMITS
+log = writer.LogWriter(types.SimpleNamespace(pk=1, key="a/log"))
+log.add_stdout("last ")
+log.add_stderr("words")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={"DJANGO_SETTINGS_MODULE": "tests.settings", "PATH": "/usr/bin:/bin"},
+        check=False,
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr.decode()
+    assert (tmp_path / "a/log.log").read_bytes() == b"last words"
+
+
+def test_a_log_says_whether_it_has_contents_and_is_finished(log: LogFile) -> None:
+    writer = LogWriter(log)
+    log.refresh_from_db()
+    assert (log.has_contents, log.is_finished) == (False, False)
+    writer.add_stdout("x")
+    writer.flush()
+    log.refresh_from_db()
+    assert (log.has_contents, log.is_finished) == (True, False)
+    writer.finish()
+    log.refresh_from_db()
+    assert (log.has_contents, log.is_finished) == (True, True)

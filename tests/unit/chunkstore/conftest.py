@@ -1,9 +1,11 @@
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from logviewer.chunkstore import ChunkStore
+from logviewer.chunkstore import ChunkStore, NoSuchLog
+from tests.unit.chunkstore.agreement import assert_agreement
 from tests.unit.chunkstore.logs import KEY
 
 
@@ -12,4 +14,25 @@ def store(tmp_path: Path) -> Iterator[ChunkStore]:
     store = ChunkStore(tmp_path)
     store.create(KEY)
     yield store
+    store.close()
+
+
+@pytest.fixture
+def read_independently_afterwards(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """After the test, and whatever repairs a new process makes, the independent reader agrees with the store.
+
+    For the crash suite. A test that is marked `damaged` leaves behind what no reader takes.
+    """
+    yield
+    monkeypatch.undo()
+    if request.node.get_closest_marker("damaged"):
+        return
+    store = ChunkStore(tmp_path)
+    for index in sorted(tmp_path.rglob("*.idx")):
+        key = str(index.relative_to(tmp_path).with_suffix(""))
+        with suppress(NoSuchLog):
+            store.append(key, [])
+            assert_agreement(store, key)
     store.close()

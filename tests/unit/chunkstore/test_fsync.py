@@ -9,6 +9,8 @@ from logviewer.chunkstore import syncer as syncer_module
 from tests.unit.chunkstore import plain_format
 from tests.unit.chunkstore.logs import KEY, out
 
+pytestmark = pytest.mark.usefixtures("read_independently_afterwards")
+
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -1,23 +1,37 @@
-"""The store against a model in memory: random bodies, re-sends, losses, crashes, many readers."""
+"""The store against a model in memory: random bodies, re-sends, losses, crashes, and every way of reading.
+
+What was sent is kept in a list. After each step the files are read by the independent reader, which must find what
+was sent; at each example's end every way in which the product reads a log must find what the independent reader found.
+"""
 
 import os
+import random
 import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from logviewer.chunkstore import ChunkStore, Entry
-from tests.unit.chunkstore import plain_format
+from tests.unit.chunkstore import plain_format, reading_paths, test_limits_model
+from tests.unit.chunkstore.agreement import assert_agreement
 from tests.unit.chunkstore.logs import KEY, joined, read_back
 
+texts = st.one_of(
+    st.binary(max_size=40).map(lambda data: data.replace(b"\x1b", b"e")),  # search passes over escape sequences
+    st.sampled_from(
+        [b"\n", b"a line\n", b"\r\n", b"\n\na line", "gr\u00fc\u00dfe, \u20ac".encode(), b"\xe2\x82", b"\xac a"]
+    ),
+    st.sampled_from([70_000, 20_000, 20_001]).map(bytes),
+)
 bodies = st.lists(
     st.builds(
         Entry,
         st.sampled_from([0, 1, 2]),
-        st.one_of(st.binary(max_size=40), st.sampled_from([b"\n", b"a line\n"]), st.just(70_000).map(bytes)),
+        texts,
         st.one_of(st.none(), st.integers(0, 200_000)),
     ),
     max_size=6,
@@ -32,7 +46,7 @@ class Model(RuleBasedStateMachine):
         self.root = Path(tempfile.mkdtemp())
         self.sent: list[tuple[int, int] | None] = []
         self.runs: list[tuple[int, bytes]] = []
-        self.finished = False
+        self.finished = self.sealed = False
 
     @initialize(policy=st.sampled_from(["never", "always"]))
     def open(self, policy: str) -> None:
@@ -78,6 +92,14 @@ class Model(RuleBasedStateMachine):
         finished = self.store.finish(KEY, len(self.sent))
         assert (finished.sha256 is None) == (None in self.sent)
 
+    @precondition(lambda self: self.finished)
+    @rule()
+    def seal(self) -> None:
+        self.store.seal(KEY)
+        self.sealed = True
+        assert not (self.root / f"{KEY}.log").exists()
+
+    @precondition(lambda self: not self.sealed)
     @rule(suffix=st.sampled_from([".log", ".idx"]), junk=st.binary(min_size=1, max_size=200))
     def crash_in_an_append(self, suffix: str, junk: bytes) -> None:
         with (self.root / f"{KEY}.log").open("ab") as text:
@@ -102,7 +124,18 @@ class Model(RuleBasedStateMachine):
         text, whole = (b"".join(data for _channel, data in runs) for runs in (self.runs, kept))
         assert whole.startswith(text)
 
+    @rule(seed=st.integers(0, 2**32))
+    def watch(self, seed: int) -> None:
+        chance = random.Random(seed)
+        log = assert_agreement(self.store, KEY)
+        offset = chance.randint(0, len(log.text))
+        reading_paths.check_producer(
+            self.store, KEY, log, offset, chance.choice([100, 3000, 300_000]) + len(log.text) // 50
+        )
+
+    @rule()
     def reopen(self) -> None:
+        self.store.close()
         self.store = ChunkStore(self.root, fsync=self.policy)
 
     def produce(self, body: list[Entry]) -> None:
@@ -129,10 +162,53 @@ class Model(RuleBasedStateMachine):
         )
 
     def teardown(self) -> None:
-        self.reader.close()
-        self.store.close()
-        shutil.rmtree(self.root)
+        try:
+            read_in_every_way(self.store, self.finished)
+        finally:
+            self.reader.close()
+            self.store.close()
+            shutil.rmtree(self.root)
 
 
-TestModel = Model.TestCase
-TestModel.settings = settings(deadline=None, max_examples=40, stateful_step_count=15)
+def read_in_every_way(store: ChunkStore, finished: bool) -> None:
+    """Read a log as it lies, and where it is finished sealed too, whatever it was before."""
+    log = assert_agreement(store, KEY)
+    reading_paths.check_all(store, KEY, log, random.Random(len(log.text)))
+    if finished:
+        store.seal(KEY)
+        assert assert_agreement(store, KEY) == log
+        reading_paths.check_all(store, KEY, log, random.Random(log.received))
+
+
+class LimitedModel(test_limits_model.Model):
+    """A limited log's life, with head and tail as LimitedLog has them: it too is read in every way at its end."""
+
+    def teardown(self) -> None:
+        try:
+            read_in_every_way(self.stores[1], self.finished)
+        finally:
+            super().teardown()
+
+
+@pytest.mark.timeout(400)  # where it fails, Hypothesis looks for a shorter life for some minutes
+class TestModel(Model.TestCase):
+    settings = settings(deadline=None, max_examples=60, stateful_step_count=15)
+
+
+@pytest.mark.timeout(600)
+class TestLimitedModel(LimitedModel.TestCase):
+    settings = settings(deadline=None, max_examples=20, stateful_step_count=15)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+class TestModelAtLength(Model.TestCase):
+    """What issue 3 asks of `.ci/run`, with the next: 1000 examples."""
+
+    settings = settings(deadline=None, max_examples=800, stateful_step_count=15)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+class TestLimitedModelAtLength(LimitedModel.TestCase):
+    settings = settings(deadline=None, max_examples=300, stateful_step_count=15)

@@ -16,6 +16,8 @@ from logviewer.chunkstore import files as files_module
 from tests.unit.chunkstore import plain_format, writer_process
 from tests.unit.chunkstore.logs import KEY, out, read_back
 
+pytestmark = pytest.mark.usefixtures("read_independently_afterwards")
+
 ROOT = Path(__file__).parents[3]
 
 
@@ -94,6 +96,7 @@ def test_who_waits_too_long_for_the_lock_is_told(store: ChunkStore, tmp_path: Pa
     assert store.append(KEY, [out(b"x")], offset=0).received == 1
 
 
+@pytest.mark.damaged
 def test_a_creation_waits_for_another_one_of_the_same_log(
     store: ChunkStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

@@ -31,6 +31,22 @@ def test_neighbours_of_one_channel_and_millisecond_are_one_run(store: ChunkStore
         assert reader.frame(0).runs == [(0, 2, NOW_US), (0, 2, NOW_US + 1000)]
 
 
+def test_neighbours_stay_apart_by_the_microsecond_for_whoever_asks(store: ChunkStore):
+    for text, time_us in ((b"a", 7_000_001), (b"b", 7_000_001), (b"c", 7_000_002)):
+        store.append(KEY, [out(text, time_us)])
+    with store.reader(KEY) as reader:
+        frame = reader.frame(0, precision_us=1)
+    assert frame is not None
+    assert frame.runs == [(0, 2, 7_000_001), (0, 1, 7_000_002)]
+
+
+def test_text_is_read_as_it_lies(store: ChunkStore):
+    store.append(KEY, [out(b"hello ", 1), err(b"world\n", 2)])
+    with store.reader(KEY) as reader:
+        assert reader.read(4, 4) == b"o wo"
+        assert reader.read(8, 100) == b"rld\n"
+
+
 def test_a_frame_ends_between_extents_where_one_fits_and_within_one_else(store: ChunkStore):
     store.append(KEY, [out(b"aaaa"), err(b"bb\nb"), out(b"cccc")])
     with store.reader(KEY) as reader:

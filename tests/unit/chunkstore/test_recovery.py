@@ -10,6 +10,8 @@ from logviewer.chunkstore import ChunkStore, CorruptIndex, Entry
 from tests.unit.chunkstore import plain_format
 from tests.unit.chunkstore.logs import KEY, err, out, read_back
 
+pytestmark = pytest.mark.usefixtures("read_independently_afterwards")
+
 BODIES = [[out(b"one\n"), err(b"two")], [out(b"three\n")], [err(b"4"), out(b""), err(b"5"), out(b"six")]]
 PAYLOAD = b"one\ntwothree\n45six"
 ENDS = [0, 4, 7, 13, 15, 18]
@@ -106,6 +108,7 @@ def test_a_record_behind_the_end_record_is_cut(tmp_path: Path):
     assert len(plain_format.extents(tmp_path, KEY)) == 6
 
 
+@pytest.mark.damaged
 @pytest.mark.parametrize(
     "damage",
     [
@@ -134,6 +137,7 @@ def test_damage_to_what_was_on_stable_storage_is_reported_and_nothing_is_changed
     assert [(path, path.read_bytes()) for path in sorted(tmp_path.rglob("*.*"))] == before
 
 
+@pytest.mark.damaged
 def test_damage_before_the_last_synced_record_does_not_hinder_appending(tmp_path: Path):
     write_log(tmp_path, "always")
     flip(tmp_path / f"{KEY}.idx", 64 + 48)

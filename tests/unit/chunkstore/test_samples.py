@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logviewer.chunkstore import ChunkStore, encode_entry, parse_chunk_stream
-from tests.unit.chunkstore import plain_format
+from tests.unit.chunkstore.agreement import assert_agreement
 from tests.unit.chunkstore.logs import KEY, joined, read_back
 
 SAMPLES = Path(__file__).parents[2] / "data" / "buildbot-0.8.14"
@@ -33,7 +33,7 @@ def test_a_buildbot_log_reads_back_as_buildbot_says(store: ChunkStore, tmp_path:
     assert joined((entry.channel, entry.data) for entry in entries) == joined(expected)
     assert appended.received == len(payload)
     assert read_back(store) == joined(expected)
-    assert plain_format.joined(plain_format.extents(tmp_path, KEY)) == joined(expected)
+    assert assert_agreement(store, KEY).runs == joined(expected)
     assert finished.verified
     assert (tmp_path / f"{KEY}.log").read_bytes() == payload
 

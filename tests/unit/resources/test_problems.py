@@ -10,6 +10,9 @@ import pytest
 from django.core.exceptions import RequestDataTooBig
 
 from logviewer.chunkstore import (
+    ArchiveAway,
+    CorruptIndex,
+    CorruptSealed,
     LogFinished,
     LogLocked,
     MalformedChunks,
@@ -17,6 +20,7 @@ from logviewer.chunkstore import (
     NoSuchLog,
     OffsetGap,
     OverlapDiffers,
+    StorageDenied,
     StorageFull,
 )
 from logviewer.intake.errors import AlreadyFinished, NumberTaken, ResultsDiffer
@@ -40,6 +44,11 @@ CASES: list[tuple[Exception, int, str, dict[str, Any], dict[str, str]]] = [
     ),
     (MalformedChunks(7, "no comma"), 400, "malformed-chunks", {"position": 7, "reason": "no comma"}, {}),
     (StorageFull(SECRET_PATH, "No space left"), 507, "storage-full", {}, {"Retry-After": "30"}),
+    (StorageDenied(SECRET_PATH, "Permission denied"), 500, "storage-denied", {}, {"Retry-After": "30"}),
+    (ArchiveAway("demo/x.idx", str(SECRET_PATH)), 503, "store-away", {}, {"Retry-After": "10"}),
+    (CorruptIndex(SECRET_PATH, "no whole record", 7), 500, "damaged", {"resume_offset": 7}, {}),
+    (CorruptIndex(SECRET_PATH, "no whole record"), 500, "damaged", {"resume_offset": None}, {}),
+    (CorruptSealed(str(SECRET_PATH), "frame 3 cannot be decoded"), 500, "damaged", {"resume_offset": None}, {}),
     (NoSuchLog("demo/x"), 404, "not-found", {}, {}),
     (Build.DoesNotExist(), 404, "not-found", {}, {}),
     (Unauthenticated("wrong"), 401, "unauthorized", {}, {"WWW-Authenticate": "Bearer"}),
@@ -76,6 +85,13 @@ def test_the_byte_at_fault_is_named_in_words_too() -> None:
     problem = problem_from(MalformedChunks(7, "no comma"))
     assert problem is not None
     assert "byte 7" in problem.detail
+
+
+def test_damage_is_told_with_its_place_and_where_reading_can_go_on() -> None:
+    problem = problem_from(CorruptIndex(SECRET_PATH, "no whole record covers byte 5", 7))
+    assert problem is not None
+    assert "byte 5" in problem.detail
+    assert "/chunks?offset=7" in problem.detail
 
 
 @pytest.mark.parametrize("error", [RuntimeError("x"), OSError(28, "x"), ValueError(), KeyError("a")], ids=repr)

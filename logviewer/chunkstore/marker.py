@@ -1,0 +1,72 @@
+"""Marks of open logs, kept up as the logs grow."""
+
+import logging
+import threading
+from contextlib import suppress
+
+from logviewer.chunkstore.errors import ChunkStoreError, NoSuchLog
+from logviewer.chunkstore.keys import LogFiles
+from logviewer.chunkstore.marking import extend_marks
+from logviewer.chunkstore.opening import open_log
+from logviewer.chunkstore.state import State
+from logviewer.chunkstore.stretch import STRETCH_BYTES, STRETCH_RECORDS
+
+logger = logging.getLogger(__name__)
+
+
+class Marker:
+    """A thread that is started with the first log that is long enough, and extends the marks of those that have grown.
+
+    It reads what was written as any reader does, so that it holds up nobody's appending; what it does not get to,
+    readers do.
+    """
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: dict[str, LogFiles] = {}
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def appended(self, files: LogFiles, before: State, after: State) -> None:
+        """Have the log's marks extended if the append may have completed a stretch."""
+        if (
+            before.size // STRETCH_BYTES == after.size // STRETCH_BYTES
+            and before.records // STRETCH_RECORDS == after.records // STRETCH_RECORDS
+        ):
+            return
+        with self._changed:
+            self._waiting[files.key] = files
+            if self._thread is None and not self._closed:
+                self._thread = threading.Thread(target=self._run, name="chunkstore-marker", daemon=True)
+                self._thread.start()
+            self._changed.notify()
+
+    def close(self) -> None:
+        """End the thread, and do what is left."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        if self._thread is not None:
+            self._thread.join()
+        for files in self._waiting.values():
+            mark_log(files)
+        self._waiting.clear()
+
+    def _run(self) -> None:
+        """Extend marks, the log that waits longest first, until closed."""
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._closed)
+                if self._closed:
+                    return
+                files = self._waiting.pop(next(iter(self._waiting)))
+            mark_log(files)
+
+
+def mark_log(files: LogFiles) -> None:
+    """Extend a log's marks, or leave it: they can be made at any time, and readers do without."""
+    try:
+        with suppress(NoSuchLog, FileNotFoundError), open_log(files) as reader:
+            extend_marks(reader)
+    except (ChunkStoreError, OSError) as error:
+        logger.warning("%s are not extended: %s", files.marks, error)

@@ -1,0 +1,54 @@
+"""What can go wrong in looking after logs. Each error says what was wrong, with what, and what to do."""
+
+from __future__ import annotations
+
+
+class UpkeepError(Exception):
+    """Any refusal of this room; catch this one to catch them all."""
+
+
+class TooLarge(UpkeepError):
+    """A file unpacks to more than one is ready to store."""
+
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"the file unpacks to more than {max_bytes} bytes; --max-size takes another limit")
+
+
+class SuspiciousRatio(UpkeepError):
+    """A file unpacks to so many times its size that it is taken for a decompression bomb."""
+
+    def __init__(self, packed: int, unpacked: int, max_ratio: int) -> None:
+        super().__init__(
+            f"{packed} bytes unpack to {unpacked} and more, over {max_ratio} times as many: this looks like a "
+            "decompression bomb. If it is none, --max-ratio takes another limit"
+        )
+
+
+class DamagedArchive(UpkeepError):
+    """A compressed file that its own format's reader refuses."""
+
+    def __init__(self, coding: str, position: int, detail: str) -> None:
+        super().__init__(f"the {coding} file is damaged or cut short behind byte {position} of its content: {detail}")
+
+
+class ImportStopped(UpkeepError):
+    """An import that came to an end before the file's; says what is stored by now, and the cause is chained."""
+
+    def __init__(self, cause: Exception, received: int, log_id: int | None) -> None:
+        kept = (
+            "nothing was stored"
+            if log_id is None
+            else f"log {log_id} holds {received} bytes of output and stays open: the same import goes on from there"
+        )
+        super().__init__(f"{cause}; {kept}")
+        self.received = received
+        self.log_id = log_id
+
+
+class UnknownLog(UpkeepError):
+    """A log was asked for by an id or a key that no row has."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"there is no log {name!r}: give its id, or its storage key as it stands in the data directory"
+        )

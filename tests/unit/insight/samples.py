@@ -1,0 +1,45 @@
+"""Pieces that hostile and ordinary logs are made of."""
+
+from hypothesis import strategies
+
+PIECES = [
+    b"a",
+    b"b",
+    b"A",
+    b"x",
+    b"ab",
+    b" ",
+    b"\n",
+    b"\n",
+    b"\r\n",
+    b"\r",
+    "é".encode(),
+    "e\u0301".encode(),
+    "😀".encode(),
+    "\u017f\u212a".encode(),  # long s and Kelvin sign: s and k, without case
+    b"\xff",
+    b"\xc3",
+    b"\x9c",
+    b"\xe2\x82",
+    b"\xf0\x9f\x98",
+    b"\x00",
+    b"\x1b[31m",
+    b"\x1b[0;1m",
+    b"\x1b[K",
+    b"\x1b[?25l",
+    b"\x1b]0;ab\x07",
+    b"\x1b]8;;u\x1b\\",
+    b"\x1bPab\x1b\\",
+    b"\x1b]x\xc2\x9c",
+    b"\x1b(B",
+    b"\x1b# a",
+    b"\x1b",
+    b"\x1b[",
+    b"\x1b[3",
+    b"\x1b[1\x01",
+    b"\x1b]",
+    b"\x1b ]",
+    b"\x1b \x7f",
+    b"\x18",
+]
+texts = strategies.lists(strategies.sampled_from(PIECES), max_size=12).map(b"".join)
