@@ -70,7 +70,7 @@ def peak_bytes(*command: str) -> int:
 def test_memory_does_not_grow_with_the_log(tmp_path: Path, logs_dir: Path) -> None:
     where = ["--project", "old", "--builder", "linux", "--step", "compile", "--log", "stdio"]
     peaks: dict[str, list[int]] = {"importlog": [], "exportlog": [], "verifylogs": []}
-    for size in (6, 18):
+    for size in (8, 40):
         file = tmp_path / f"log-{size}"
         file.write_bytes(encode_entry(0, b"x" * 999 + b"\n") * (size * MIB // 1000))
         peaks["importlog"].append(peak_bytes("importlog", str(file), *where))
@@ -78,5 +78,6 @@ def test_memory_does_not_grow_with_the_log(tmp_path: Path, logs_dir: Path) -> No
         peaks["exportlog"].append(peak_bytes("exportlog", log, "-o", str(tmp_path / "out")))
         peaks["verifylogs"].append(peak_bytes("verifylogs", log))
     for short, long in peaks.values():
-        assert long < short + MIB, peaks
+        # Marks of the open log are made on another thread, whose MiB or so may or may not fall on the peak.
+        assert long < short + 4 * MIB, peaks
         assert long < 8 * MIB, peaks
