@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
@@ -36,6 +36,15 @@ LOOKS_BEFORE_YIELD = 50
 BuildListener = Callable[[int, BuildChanged | None], None]
 """Called with the build's version, and with what made it so where that is known."""
 
+
+class Follower(Protocol):
+    """Whoever feeds one viewer of a log."""
+
+    @property
+    def bytes_behind(self) -> int:
+        """Bytes of text that are stored and not yet written to the viewer."""
+
+
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
 _hubs_lock = threading.Lock()
 
@@ -52,6 +61,7 @@ class Hub:
         self._layer_listener: asyncio.Task[None] | None = None
         self._channel: str | None = None
         self.gap_fills = 0
+        self.followers: set[Follower] = set()
 
     @classmethod
     def of_loop(cls) -> Hub:

@@ -38,9 +38,15 @@ class LogFileProducer:
         self._told_size = 0
         self._told_at = 0.0
         self._reminder: asyncio.TimerHandle | None = None
+        self._watch: LogWatch | None = None
 
     def __repr__(self) -> str:
         return f"<LogFileProducer log={self.log_id} offset={self.offset}>"
+
+    @property
+    def bytes_behind(self) -> int:
+        """Bytes of text that are stored and not yet written to the consumer."""
+        return 0 if self._watch is None else max(0, self._watch.end.size - self.offset)
 
     def pause_producing(self) -> None:
         """Write nothing until `resume_producing`."""
@@ -65,7 +71,8 @@ class LogFileProducer:
             ArchiveAway: the log lies in another store, which does not answer.
         """
         hub = Hub.of_loop()
-        watch = await hub.watch(self.log_id, self._key, self._wake.set)
+        watch = self._watch = await hub.watch(self.log_id, self._key, self._wake.set)
+        hub.followers.add(self)
         try:
             self._consumer.register_producer(self, True)
             try:
@@ -73,6 +80,7 @@ class LogFileProducer:
             finally:
                 self._consumer.unregister_producer()
         finally:
+            hub.followers.discard(self)
             hub.unwatch(watch, self._wake.set)
             self._close_own_reader()
             if self._reminder is not None:

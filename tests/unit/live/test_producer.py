@@ -177,3 +177,14 @@ async def test_viewers_at_the_same_offset_share_bytes() -> None:
 async def test_a_log_that_is_not_there_is_an_error() -> None:
     with pytest.raises(NoSuchLog):
         await LogFileProducer(9, "demo/none-9", RecordingConsumer()).run()
+
+
+async def test_how_far_a_paused_viewer_is_behind_can_be_asked_of_the_hub() -> None:
+    append(b"z" * 300_000)
+    consumer = RecordingConsumer(credit=100_000)
+    running = asyncio.ensure_future(LogFileProducer(LOG_ID, KEY, consumer).run())
+    await consumer.wait_until(lambda: consumer.credit == 0)
+    assert [follower.bytes_behind for follower in Hub.of_loop().followers] == [200_000]
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert Hub.of_loop().followers == set()
