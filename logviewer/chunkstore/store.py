@@ -9,6 +9,7 @@ from pathlib import Path
 from logviewer.chunkstore.appender import LogAppender
 from logviewer.chunkstore.appenders import MAX_OPEN_LOGS, Appenders
 from logviewer.chunkstore.archive import Archive
+from logviewer.chunkstore.counts import AppendCounts
 from logviewer.chunkstore.disk import sync_directories
 from logviewer.chunkstore.errors import LogLocked, NoSuchLog, TextMissing
 from logviewer.chunkstore.files import create_files, delete_files
@@ -47,6 +48,7 @@ class ChunkStore:
         self.root = Path(root)
         self.archive = archive
         self.fsync = FsyncPolicy(fsync)
+        self.appended = AppendCounts()
         self._appenders = Appenders(self.root, max_open)
         self._syncer = Syncer(sync_interval_seconds)
         self._marker = Marker()
@@ -86,7 +88,10 @@ class ChunkStore:
                 if self.fsync is FsyncPolicy.INTERVAL and appender.state.records > before.records:
                     self._mark(appender)
                 self._marker.appended(appender.files, before, appender.state)
-                return Appended(appender.state.received, appender.state.end())
+                appended = Appended(appender.state.received, appender.state.end())
+            if appended.received > before.received:
+                self.appended.add(len(entries), appended.received - before.received)
+            return appended
         except (NoSuchLog, TextMissing) as missing:
             with self._sealed_log(key, missing) as log:
                 log.append(entries, offset, skip)

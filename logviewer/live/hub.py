@@ -1,7 +1,7 @@
 """The hub: one object an event loop that knows which logs and builds are watched here, and wakes those who watch.
 
 For each watched log it holds one membership in the log's Channels group, however many viewers there are: measured, the
-in-memory layer falls to 27 `group_send` a second at 500 members, while waking 1000 viewers in memory takes 50 ms.
+in-memory layer falls to 27 `group_send` a second at 500 members. How often viewers are woken: flushing.py.
 It looks at the store once a second by itself, so an announcement that was lost costs a second, never a line.
 """
 
@@ -17,15 +17,13 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from logviewer.live.database import in_database
 from logviewer.live.events import BuildChanged, build_group, log_group
+from logviewer.live.flushing import Flusher
 from logviewer.live.store import open_reader
 from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import LogWatch
 from logviewer.models import Build
 
 logger = logging.getLogger(__name__)
-
-FLUSH_INTERVAL_SECONDS = 0.05
-"""Viewers of a log are woken at most this often; a first line after silence is passed on at once."""
 
 LOOK_INTERVAL_SECONDS = 1.0
 """How often the hub looks at the store by itself."""
@@ -54,6 +52,7 @@ class Hub:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._flusher = Flusher(loop)
         self._watches: dict[int, LogWatch] = {}
         self._builds: dict[int, set[BuildListener]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -103,6 +102,7 @@ class Hub:
                 return watch
             reader.close()  # another viewer was faster
         watch.refresh()
+        self._flush(watch)
         watch.listen(listener)
         return watch
 
@@ -135,13 +135,11 @@ class Hub:
             self._spawn(self._leave_group(build_group(build_id)))
 
     def wake(self, log_id: int) -> None:
-        """The log's end may have moved: tell its viewers, at most every FLUSH_INTERVAL_SECONDS."""
+        """The log's end may have moved: tell its viewers soon, as `flush_interval` says."""
         watch = self._watches.get(log_id)
-        if watch is None or watch.flush_due:
-            return
-        watch.flush_due = True
-        now = self._loop.time()
-        self._loop.call_at(max(now, watch.flushed_at + FLUSH_INTERVAL_SECONDS), self._flush, watch)
+        if watch is not None:
+            self._flusher.want(watch.viewers)
+            self._flusher.want(watch.resting)
 
     def build_changed(self, message: BuildChanged) -> None:
         """Tell those who watch the build."""
@@ -149,16 +147,10 @@ class Hub:
             listener(message["version"], message)
 
     def _flush(self, watch: LogWatch) -> None:
-        watch.flush_due = False
-        watch.flushed_at = self._loop.time()
-        if self._watches.get(watch.log_id) is watch:
-            self._refresh(watch)
-
-    def _refresh(self, watch: LogWatch) -> None:
-        try:
-            watch.refresh()
-        except Exception:
-            logger.exception("log %s cannot be looked at", watch.log_id)
+        """Tell those who do not know yet where the log ends."""
+        for audience in (watch.viewers, watch.resting):
+            if audience.told != watch.end:
+                self._flusher.want(audience)
 
     # The look at the store, and the channel layer.
 
@@ -184,9 +176,11 @@ class Hub:
                     await asyncio.sleep(0)
                 if self._watches.get(watch.log_id) is not watch:
                     continue
-                before = watch.end
-                self._refresh(watch)
-                self.gap_fills += watch.end != before
+                if watch.viewers.is_idle():  # else somebody is about to look
+                    before = watch.end
+                    self.gap_fills += watch.refresh() != before
+                self._flush(watch)
+                watch.tidy()
                 if self._distributed() and not watch.joined_group:
                     self._spawn(self._join_group(watch))
             await self._look_at_builds()
@@ -272,6 +266,12 @@ class Hub:
             except Exception:
                 logger.exception("the channel layer does not answer; trying again")
                 await asyncio.sleep(LOOK_INTERVAL_SECONDS)
+
+
+def all_hubs() -> list[Hub]:
+    """All hubs of this process; what is theirs may be read, on their loop's thread only."""
+    with _hubs_lock:
+        return list(_hubs.values())
 
 
 def _versions(build_ids: list[int]) -> list[tuple[int, int]]:

@@ -26,6 +26,29 @@ CROWDED_SECONDS = 1.0
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
+
+class Occupancy:
+    """How many of so many threads work now: a context manager around each piece of work. Thread-safe."""
+
+    def __init__(self, threads: int) -> None:
+        self.threads = threads
+        self.busy = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.busy += 1
+
+    def __exit__(self, *_error: object) -> None:
+        with self._lock:
+            self.busy -= 1
+
+
+reading = Occupancy(READING_THREADS + WAITING_THREADS)
+"""Those that wait for another store are counted too."""
+
+writing = Occupancy(WRITING_THREADS)
+
 _reading = ThreadPoolExecutor(READING_THREADS + WAITING_THREADS, thread_name_prefix="read-log")
 _writing = ThreadPoolExecutor(WRITING_THREADS, thread_name_prefix="write-log")
 _running = threading.Semaphore(READING_THREADS)
@@ -51,7 +74,7 @@ async def in_writing_thread(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
     """Run `function`, which writes logs, on a worker thread."""
-    return await asyncio.get_running_loop().run_in_executor(_writing, partial(function, *args, **kwargs))
+    return await asyncio.get_running_loop().run_in_executor(_writing, _write, partial(function, *args, **kwargs))
 
 
 @contextmanager
@@ -72,9 +95,14 @@ def waiting_elsewhere() -> Iterator[None]:
 
 def _read(work: Callable[[], Result]) -> Result:
     """Do `work` as one of the READING_THREADS that run at once."""
-    with _running:
+    with _running, reading:
         _this_thread.reads = True
         try:
             return work()
         finally:
             _this_thread.reads = False
+
+
+def _write(work: Callable[[], Result]) -> Result:
+    with writing:
+        return work()
