@@ -14,11 +14,11 @@ from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
 
-from logviewer.chunkstore import ArchiveAway, NoSuchLog
+from logviewer.chunkstore import ArchiveAway, CorruptIndex, CorruptSealed, NoSuchLog
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed, renew_user
 from logviewer.resources.errors import AccessError
-from logviewer.resources.problems import STORE_AWAY, problem_from
+from logviewer.resources.problems import STORE_AWAY, damage_text, problem_from
 
 logger = logging.getLogger(__name__)
 
@@ -130,7 +130,10 @@ class Socket:
             await self._refuse(Refused(DELETED, "what was watched does not exist any more"))
         except ArchiveAway:
             await self._refuse(Refused(TRY_LATER, STORE_AWAY))
-        except Exception:  # the database is away, a log is damaged: what exactly is not for the viewer's eyes
+        except (CorruptIndex, CorruptSealed) as error:
+            logger.exception("a log is damaged")
+            await self._refuse(Refused(TRY_LATER, damage_text(error)))
+        except Exception:  # the database is away: what exactly is not for the viewer's eyes
             logger.exception("a socket failed")
             await self._refuse(Refused(TRY_LATER, "the server failed, its log says why; try again later"))
         finally:

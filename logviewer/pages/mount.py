@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from logviewer.chunkstore import ArchiveAway, ChunkStoreError, NoSuchLog
+from logviewer.chunkstore import ArchiveAway, ChunkStoreError, CorruptIndex, CorruptSealed, NoSuchLog
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile
 from logviewer.pages.status import completeness_text, size_text
-from logviewer.resources.problems import STORE_AWAY
+from logviewer.resources.problems import STORE_AWAY, damage_text
 
 PLAIN_TAIL_BYTES = 64 * 1024
 
@@ -95,5 +95,7 @@ def mount_of(log: LogFile) -> Mount:
         return Mount(log, plain_tail(log))
     except ArchiveAway:
         return Mount(log, None, STORE_AWAY)
-    except (ChunkStoreError, ValueError):  # damaged, or a row without a key: what exactly is not for a viewer's eyes
+    except (CorruptIndex, CorruptSealed) as error:
+        return Mount(log, None, damage_text(error))
+    except (ChunkStoreError, ValueError):  # no right to read it, a row without a key: not for a viewer's eyes
         return Mount(log, None, "The log's text cannot be read at the moment.")

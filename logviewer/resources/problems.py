@@ -238,17 +238,22 @@ def _store_away(error: ArchiveAway) -> Problem:
     return Problem("store-away", "The store of this log is away", 503, STORE_AWAY, headers=headers)
 
 
+def damage_text(error: CorruptIndex | CorruptSealed) -> str:
+    """What is wrong with a log, for whoever reads it; on which file system it lies is nobody's business."""
+    return f"This log is damaged on the server: {error.detail}."
+
+
 def _damaged_index(error: CorruptIndex) -> Problem:
-    """Where the damage is and how to read around it; on which file system it lies is nobody's business."""
+    """Where the damage is and how to read around it."""
     resume = error.resume_offset
-    around = "" if resume is None else f"; reading can go on from byte {resume}: /chunks?offset={resume}"
-    detail = f"This log is damaged on the server: {error.detail}{around}."
+    detail = damage_text(error)
+    if resume is not None:
+        detail = f"{detail[:-1]}; reading can go on from byte {resume}: /chunks?offset={resume}."
     return Problem("damaged", "The log is damaged", 500, detail, members={"resume_offset": resume})
 
 
 def _damaged_sealed(error: CorruptSealed) -> Problem:
-    detail = f"This log is damaged on the server: {error.detail}."
-    return Problem("damaged", "The log is damaged", 500, detail, members={"resume_offset": None})
+    return Problem("damaged", "The log is damaged", 500, damage_text(error), members={"resume_offset": None})
 
 
 _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callable[[Any], Problem]], ...] = (

@@ -22,6 +22,8 @@ HOSTILE_LOG = (
     + b"x" * 30_000
     + b"\n"
 )
+LIMITED_BUILDER, DAMAGED_BUILDER = "limited", "damaged"
+LINES = b"".join(b"object %04d of the link\n" % number for number in range(1, 1001))
 HISTORY = "sssswssssssfffsssssscsswsssssfsss"  # the results of the builds before those of the agent, oldest first
 FAILED, RUNNING = len(HISTORY) + 1, len(HISTORY) + 2
 ADMIN = "ada"
@@ -61,6 +63,10 @@ _ADD_ADMIN = f"""
 from django.contrib.auth.models import User
 User.objects.create_superuser({ADMIN!r}, password={PASSWORD!r})
 """
+_LIMIT = f"""
+from logviewer.models import Project
+Project.objects.filter(slug={PUBLIC!r}).update(max_log_bytes={{size}}, max_tail_bytes={{tail}})
+"""
 # What the API wrote within a second becomes some days of history: the times are moved, nothing else.
 _MOVE_INTO_THE_PAST = f"""
 import random
@@ -88,6 +94,8 @@ def filled(site: Site) -> Iterator[None]:
     _add_history(site, "macos-clang", HISTORY[:7])
     site.run(_MOVE_INTO_THE_PAST)
     add_hostile(site)
+    _add_limited(site)
+    _add_damaged(site)
     failed = _begin(site, _PASSING + _FAILING_STEP, "Check what a deployment needs")
     failed.communicate(timeout=BUILD_SECONDS)
     assert failed.returncode != 0
@@ -99,6 +107,25 @@ def filled(site: Site) -> Iterator[None]:
         yield
     finally:
         running.communicate(timeout=BUILD_SECONDS)
+
+
+def _add_limited(site: Site) -> None:
+    """Add a log of which only head and tail are kept."""
+    site.run(_LIMIT.format(size=400, tail=200))
+    about = {"builder": LIMITED_BUILDER, "title": "Print more than anybody reads"}
+    _add_build(site, about, "success", ["stdio"], LINES)
+    site.run(_LIMIT.format(size=None, tail=None))
+
+
+def _add_damaged(site: Site) -> None:
+    """Add a sealed log whose second half a disk has lost."""
+    about = {"builder": DAMAGED_BUILDER, "title": "Outlive a disk"}
+    _add_build(site, about, "success", ["stdio"], LINES * 30)
+    site.server.manage("upkeep")
+    (sealed,) = site.server.data_dir.glob(f"logs/{PUBLIC}/{DAMAGED_BUILDER}/**/*.zst")
+    data = bytearray(sealed.read_bytes())
+    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
+    sealed.write_bytes(data)
 
 
 def _begin(site: Site, script: str, title: str) -> subprocess.Popen[bytes]:

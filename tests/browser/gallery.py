@@ -10,7 +10,16 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
-from tests.browser.content import ADMIN, BUILDER, FAILED, HOSTILE_BUILDER, PASSWORD, RUNNING
+from tests.browser.content import (
+    ADMIN,
+    BUILDER,
+    DAMAGED_BUILDER,
+    FAILED,
+    HOSTILE_BUILDER,
+    LIMITED_BUILDER,
+    PASSWORD,
+    RUNNING,
+)
 from tests.browser.site import PUBLIC, Site
 from tests.browser.watcher import Watcher, overflow
 
@@ -47,6 +56,8 @@ SHOTS = (
     Shot("log-marked", f"{_LINUX}/{FAILED}/unit-tests/stdio/#L12-L16", ".log-row-marked"),
     Shot("hostile-builder", f"{_HOSTILE}/", ".build-row"),
     Shot("hostile-build", f"{_HOSTILE}/1/", _LOG_READY),
+    Shot("log-limited", f"/p/{PUBLIC}/{LIMITED_BUILDER}/1/compile/stdio/", _LOG_READY),
+    Shot("log-damaged", f"/p/{PUBLIC}/{DAMAGED_BUILDER}/1/compile/stdio/", '.log-empty:has-text("damaged")'),
     Shot("not-found", "/p/nothing/", ".message", expected="status of 404"),
 )
 

@@ -44,7 +44,7 @@ def test_a_page_of_a_damaged_log_says_that_it_cannot_be_read(
 
     monkeypatch.setattr(chunk_store(), "reader", damaged)
     text = client.get(address(log, "log")).content.decode()
-    assert "cannot be read at the moment" in text
+    assert "This log is damaged on the server: the header is none." in text
     assert "secret.idx" not in text
 
 
