@@ -158,9 +158,11 @@ def push(sock: socket.socket, piece: bytes, limit_bytes: int, still_seconds: flo
     sock.setblocking(False)
     sent, at = 0, 0
     view = memoryview(piece)
+    writable = select.poll()  # unlike select.select for descriptors of any number
+    writable.register(sock, select.POLLOUT)
     try:
         while sent < limit_bytes:
-            if not select.select([], [sock], [], still_seconds)[1]:
+            if not writable.poll(still_seconds * 1000):
                 break
             count = sock.send(view[at:])
             sent, at = sent + count, (at + count) % len(piece)
