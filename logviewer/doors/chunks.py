@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Callable
 
-from logviewer.chunkstore import LOCK_WAIT_SECONDS, Appended, Entry, LogLocked, parse_chunk_stream
+from logviewer.chunkstore import Appended, Entry, LogLocked, parse_chunk_stream
 from logviewer.doors.http import BadRequest, Exchange
 from logviewer.doors.identity import writable_log
 from logviewer.doors.parameters import CHANNEL_NAMES
+from logviewer.doors.uploads import LockWait, Target
 from logviewer.intake import counters
-from logviewer.intake.limits import log_limits
-from logviewer.intake.output import append_output
 from logviewer.live.threads import in_writing_thread
-from logviewer.models import LogFile
 
 CHUNK_STREAM_TYPE = "application/vnd.buildlogs.chunks"
 TEXT_TYPE = "text/plain"
-
-FIRST_PAUSE_SECONDS = 0.001
-LONGEST_PAUSE_SECONDS = 0.05
 
 Parse = Callable[[bytes], list[Entry]]
 
@@ -36,7 +30,7 @@ async def append_chunks(exchange: Exchange) -> None:
         raise BadRequest("Upload-Skip", "Upload-Skip needs Upload-Offset: the first of the bytes that were lost")
     parse = _parser(exchange)
     body = await exchange.body()
-    appended = await _store(_Upload(log, parse, body, offset, skip))
+    appended = await _store(_Upload(Target.of(log), parse, body, offset, skip))
     counters.note(log.pk, appended.end)
     await exchange.respond(
         200,
@@ -48,8 +42,8 @@ async def append_chunks(exchange: Exchange) -> None:
 class _Upload:
     """One body, to be stored on a worker thread: many small entries keep a core busy for a while."""
 
-    def __init__(self, log: LogFile, parse: Parse, body: bytes, offset: int | None, skip: int) -> None:
-        self._log = log
+    def __init__(self, target: Target, parse: Parse, body: bytes, offset: int | None, skip: int) -> None:
+        self._target = target
         self._parse = parse
         self._body = body
         self._offset = offset
@@ -60,33 +54,24 @@ class _Upload:
         """Parse (once) and append, if no other writer is at the log this moment."""
         if self._entries is None:
             self._entries = self._parse(self._body)
-        return append_output(
-            self._log.pk,
-            self._log.key,
-            self._entries,
-            offset=self._offset,
-            skip=self._skip,
-            lock_wait_seconds=0,
-            limits=log_limits(self._log),
-        )
+        return self._target.append_at_once(self._entries, self._offset, self._skip)
 
 
 async def _store(upload: _Upload) -> Appended:
-    """Store the upload; where another writer holds its log, wait on the event loop and not on one of the threads.
+    """Store the upload; where another writer holds its log, wait on the event loop.
 
     Raises:
         LogLocked: the other one held it for LOCK_WAIT_SECONDS.
     """
-    deadline = time.monotonic() + LOCK_WAIT_SECONDS
-    pause_seconds = FIRST_PAUSE_SECONDS
+    wait = LockWait()
     while True:
         try:
             return await in_writing_thread(upload.store)
         except LogLocked:
-            if time.monotonic() >= deadline:
+            pause_seconds = wait.next_pause()
+            if pause_seconds is None:
                 raise
         await asyncio.sleep(pause_seconds)
-        pause_seconds = min(2 * pause_seconds, LONGEST_PAUSE_SECONDS)
 
 
 def _parser(exchange: Exchange) -> Parse:

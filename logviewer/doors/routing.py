@@ -13,6 +13,7 @@ from logviewer.doors.chunk_pages import send_chunks
 from logviewer.doors.chunks import append_chunks
 from logviewer.doors.http import Receive, Send, door
 from logviewer.doors.identity import Scope, header
+from logviewer.doors.intake_socket import Intake
 from logviewer.doors.lines import lines
 from logviewer.doors.marks import marks
 from logviewer.doors.progressive import progressive_text
@@ -59,6 +60,7 @@ websockets = AuthMiddlewareStack(
         [
             _at(rf"^ws/logs/(?P<log_id>{ID})/$", WatchLog.as_asgi()),
             _at(rf"^ws/builds/(?P<build_id>{ID})/$", WatchBuild.as_asgi()),
+            _at(r"^ws/intake/$", Intake.as_asgi()),
             _at(r"", NoSuchSocket.as_asgi()),
         ]
     )

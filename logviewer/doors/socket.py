@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -17,6 +17,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from logviewer.chunkstore import ArchiveAway, CorruptIndex, CorruptSealed, NoSuchLog
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed, renew_user
+from logviewer.doors.shutdown import GoingAway, shutdown
 from logviewer.resources.errors import AccessError
 from logviewer.resources.problems import STORE_AWAY, damage_text, problem_from
 
@@ -25,6 +26,7 @@ logger = logging.getLogger(__name__)
 RIGHTS_INTERVAL_SECONDS = 60.0
 
 NORMAL = 1000
+GOING_AWAY = 1001
 RELOAD = 1012
 BAD_REQUEST = 4400
 DELETED = 4410
@@ -90,8 +92,23 @@ class Socket:
         """
         raise NotImplementedError
 
+    async def take_event(self, event: MutableMapping[str, Any]) -> None:
+        """Take what the client sent, JSON unless a subclass says otherwise; while this waits nothing more is read.
+
+        Raises:
+            Refused: it makes no sense.
+        """
+        self.take(self._parse(event.get("text")))
+
     def lost(self) -> None:
         """The client is gone; called once."""
+
+    async def drain(self) -> None:
+        """The server is going away: do what must be done before the close. `work` still runs, nothing more is read.
+
+        A writer's socket acknowledges here what it has taken. Whatever takes longer than
+        `logviewer.doors.shutdown.DRAIN_SECONDS` is cut off.
+        """
 
     async def say(self, message: dict[str, Any]) -> None:
         """Send a JSON message."""
@@ -128,6 +145,8 @@ class Socket:
             pass
         except (ObjectDoesNotExist, NoSuchLog):
             await self._refuse(Refused(DELETED, "what was watched does not exist any more"))
+        except GoingAway as going:
+            await self._refuse(Refused(GOING_AWAY, str(going)))
         except ArchiveAway:
             await self._refuse(Refused(TRY_LATER, STORE_AWAY))
         except (CorruptIndex, CorruptSealed) as error:
@@ -168,17 +187,23 @@ class Socket:
             self._rights_timer = asyncio.get_running_loop().call_later(RIGHTS_INTERVAL_SECONDS, self._look_at_rights)
 
     async def _serve(self) -> None:
-        """Work and read messages side by side, until either ends; then end the other."""
+        """Work and read messages side by side, until either ends, or the server does; then end the other."""
         self._work = asyncio.ensure_future(self.work())
         reading = asyncio.ensure_future(self._read())
+        going_away = shutdown.going_away()
         try:
-            await asyncio.wait({self._work, reading}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({self._work, reading, going_away}, return_when=asyncio.FIRST_COMPLETED)
             if self._lost_rights is not None:
                 raise self._lost_rights
             for task in (reading, self._work):
                 if task.done():
                     task.result()
+            if going_away.done() and not (reading.done() or self._work.done()):
+                reading.cancel()
+                await self.drain()
+                raise GoingAway
         finally:
+            going_away.cancel()
             for task in (self._work, reading):
                 task.cancel()
             await asyncio.gather(self._work, reading, return_exceptions=True)
@@ -189,7 +214,7 @@ class Socket:
             event = await self._receive()
             if event["type"] == "websocket.disconnect":
                 raise Gone
-            self.take(self._parse(event.get("text")))
+            await self.take_event(event)
 
     @staticmethod
     def _parse(text: str | None) -> dict[str, Any]:

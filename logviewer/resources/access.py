@@ -201,6 +201,13 @@ def check_may_write_at_all(caller: Caller) -> None:
         raise Unauthenticated("writing needs a token: send 'Authorization: Bearer TOKEN'")
 
 
+def check_is_writer(caller: Caller) -> None:
+    """Return if there may be anything at all that the caller may write to; Unauthenticated, Forbidden."""
+    check_may_write_at_all(caller)
+    if not caller.is_staff and not caller.holds(TokenScope.WRITE):
+        raise Forbidden("writing needs a token with the scope 'write'")
+
+
 def _build(build_id: int) -> Build:
     return _fetch(Build.objects.select_related("builder__project"), build_id, "build")
 
