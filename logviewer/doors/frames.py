@@ -13,6 +13,8 @@ from logviewer.chunkstore import Frame
 
 US_PER_MS = 1000
 _HEADER_LENGTH = struct.Struct(">I")
+_FINAL_BINARY = 0x82
+"""FIN, and opcode 2."""
 
 
 def encode_frame(frame: Frame) -> bytes:
@@ -20,3 +22,16 @@ def encode_frame(frame: Frame) -> bytes:
     runs = [[channel, length, time_us // US_PER_MS] for channel, length, time_us in frame.runs]
     header = json.dumps({"offset": frame.offset, "line": frame.line, "runs": runs}, separators=(",", ":")).encode()
     return b"".join((_HEADER_LENGTH.pack(len(header)), header, frame.data))
+
+
+def websocket_message(frame: Frame) -> bytes:
+    """`encode_frame` as one whole frame of RFC 6455 (section 5.2), unmasked as a server's are, for all who get it."""
+    payload = encode_frame(frame)
+    size = len(payload)
+    if size < 126:
+        head = struct.pack(">BB", _FINAL_BINARY, size)
+    elif size < 1 << 16:
+        head = struct.pack(">BBH", _FINAL_BINARY, 126, size)
+    else:
+        head = struct.pack(">BBQ", _FINAL_BINARY, 127, size)
+    return head + payload

@@ -7,7 +7,8 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from logviewer.chunkstore import Frame, LogEnd, NoSuchLog, Position
-from logviewer.doors.frames import encode_frame
+from logviewer.doors.frames import encode_frame, websocket_message
+from logviewer.doors.guard import write_of
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, readable_log
 from logviewer.doors.socket import BAD_REQUEST, NORMAL, RELOAD, Refused, Socket
@@ -15,7 +16,7 @@ from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
 from logviewer.live.consumer import Producer
 from logviewer.live.database import in_database
 from logviewer.live.threads import in_reading_thread
-from logviewer.live.watch import MAX_FRAME_BYTES
+from logviewer.live.watch import MAX_FRAME_BYTES, SharedFrame
 from logviewer.models import LogFile, LogState
 
 DEFAULT_WINDOW_BYTES = 1_048_576
@@ -37,6 +38,7 @@ class WatchLog(ConsumerMixin, Socket):
 
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         super().__init__(scope, receive, send)
+        self._write = write_of(scope)
         self._window = DEFAULT_WINDOW_BYTES
         self._sent = self._acked = 0
         self._acked_more = asyncio.Event()
@@ -145,10 +147,20 @@ class WatchLog(ConsumerMixin, Socket):
 
     async def write_chunk(self, frame: Frame) -> None:
         """Send the frame, and pause the producer when the window is spent."""
+        self._count(frame)
+        await self.send_bytes(frame.form(encode_frame) if isinstance(frame, SharedFrame) else encode_frame(frame))
+
+    def write_chunk_now(self, frame: SharedFrame) -> bool:
+        """Write the bytes that all viewers at this offset get, where the server has a way to."""
+        if self._write is None or not self._write(frame.form(websocket_message)):
+            return False
+        self._count(frame)
+        return True
+
+    def _count(self, frame: Frame) -> None:
         self._sent = frame.end
         if self.room() <= 0:
             self.pause()
-        await self.send_bytes(encode_frame(frame))
 
     async def caught_up(self, end: LogEnd) -> None:
         """Tell the viewer that it sees the log as it is written from now on."""

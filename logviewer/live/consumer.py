@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from logviewer.chunkstore import Frame, LogEnd
+from logviewer.live.watch import SharedFrame
 
 
 class Producer(Protocol):
@@ -38,6 +39,9 @@ class Consumer(Protocol):
 
     async def write_chunk(self, frame: Frame) -> None:
         """Take the next frame; may wait as long as the connection is full."""
+
+    def write_chunk_now(self, frame: SharedFrame) -> bool:
+        """Take the next frame without waiting, or say no: then it is written by `write_chunk`."""
 
     async def caught_up(self, end: LogEnd) -> None:
         """All that was stored has been written and the log is open; said once."""
@@ -79,6 +83,10 @@ class ConsumerMixin:
         """Forget the producer; what it wrote is still delivered."""
         self.producer = None
         self.producer_paused = False
+
+    def write_chunk_now(self, frame: SharedFrame) -> bool:
+        """Say no: most connections have no way to write that does not wait."""
+        return False
 
     def pause(self) -> None:
         """Pause the producer, once."""

@@ -14,10 +14,10 @@ from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
 from logviewer.live.store import open_reader
 from logviewer.live.threads import in_reading_thread
-from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, LogWatch
+from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, RESTING_INTERVAL_SECONDS, LogWatch
 
-SIZE_INTERVAL_SECONDS = 0.5
-"""A paused consumer is told at most this often that the log grew (websocket.md)."""
+YIELD_BYTES = 64 * 1024
+"""After so many bytes that were written without waiting the loop gets a turn."""
 
 
 class LogFileProducer:
@@ -34,6 +34,8 @@ class LogFileProducer:
         self._wake = asyncio.Event()
         self._paused = False
         self._stopped = False
+        self._follows = False
+        self._unyielded_bytes = 0
         self._own_reader: LogReader | None = None
         self._told_size = 0
         self._told_at = 0.0
@@ -49,13 +51,17 @@ class LogFileProducer:
         return 0 if self._watch is None else max(0, self._watch.end.size - self.offset)
 
     def pause_producing(self) -> None:
-        """Write nothing until `resume_producing`."""
+        """Write nothing until `resume_producing`: the log's growth is told twice a second, and wakes nobody between."""
         self._paused = True
+        if self._watch is not None:
+            self._watch.rest(self._woken)
         self._wake.set()
 
     def resume_producing(self) -> None:
         """Go on where it stopped."""
         self._paused = False
+        if self._watch is not None:
+            self._watch.listen(self._woken)
         self._wake.set()
 
     def stop_producing(self) -> None:
@@ -71,7 +77,7 @@ class LogFileProducer:
             ArchiveAway: the log lies in another store, which does not answer.
         """
         hub = Hub.of_loop()
-        watch = self._watch = await hub.watch(self.log_id, self._key, self._wake.set)
+        watch = self._watch = await hub.watch(self.log_id, self._key, self._woken)
         hub.followers.add(self)
         try:
             self._consumer.register_producer(self, True)
@@ -81,7 +87,8 @@ class LogFileProducer:
                 self._consumer.unregister_producer()
         finally:
             hub.followers.discard(self)
-            hub.unwatch(watch, self._wake.set)
+            self._watch = None
+            hub.unwatch(watch, self._woken)
             self._close_own_reader()
             if self._reminder is not None:
                 self._reminder.cancel()
@@ -107,7 +114,33 @@ class LogFileProducer:
                 self._close_own_reader()
                 await self._consumer.caught_up(end)
             else:
+                self._follows = True
                 await self._wake.wait()
+                self._follows = False
+
+    def _woken(self) -> None:
+        """The log's end may have moved: where the consumer takes the news at once, the task sleeps on.
+
+        A task that wakes, with all that its `send` passes through, costs five times as much; at 1000 viewers of a log
+        that decides whether the loop keeps up.
+        """
+        if not (self._follows and not self._wake.is_set() and self._write_now()):
+            self._wake.set()
+
+    def _write_now(self) -> bool:
+        """Write what is new, if it is one frame and nothing has to wait; False where the task has to look after it."""
+        watch = self._watch
+        if watch is None or self._paused or self._stopped or not watch.is_warm(self.offset):
+            return False
+        if self.offset < watch.end.size:
+            try:
+                frame = watch.frame(self.offset, self._consumer.room())
+                if frame is None or not self._consumer.write_chunk_now(frame):
+                    return False
+            except Exception:  # the task meets it again, and there is somebody to tell
+                return False
+            self.offset = frame.end
+        return self.offset == watch.end.size and not watch.end.finished
 
     async def _write_next(self, watch: LogWatch) -> bool:
         """Write one frame; False when it has to wait to be woken."""
@@ -115,13 +148,15 @@ class LogFileProducer:
             self._close_own_reader()
             await self._tell_growth(watch)
             return False
-        # Never beyond the end as the watch knows it: an offset beyond it would read as a log that shrank.
-        stored = watch.end.size - self.offset
-        frame = await self._read(watch, min(self._consumer.room(), MAX_FRAME_BYTES, stored))
+        frame = await self._read(watch, self._consumer.room())
         if frame is None:  # the text is shorter than its index says: the next look, or the repair, will tell
-            return False
+            return self.offset > watch.end.size
         self.offset = frame.end
         await self._consumer.write_chunk(frame)
+        self._unyielded_bytes += len(frame.data)
+        if self._unyielded_bytes >= YIELD_BYTES:
+            self._unyielded_bytes = 0
+            await asyncio.sleep(0)
         return True
 
     async def _read(self, watch: LogWatch, max_bytes: int) -> Frame | None:
@@ -131,12 +166,15 @@ class LogFileProducer:
         """
         if watch.is_warm(self.offset):
             self._close_own_reader()
-            await asyncio.sleep(0)
             return watch.frame(self.offset, max_bytes)
         if self._own_reader is None:
             self._own_reader = await in_reading_thread(open_reader, self._key)
+            if self._own_reader.end().size < watch.end.size:
+                watch.correct(self._own_reader.end())
+                return None
+        # Never beyond the end as the watch knows it: an offset beyond it would read as a log that shrank.
+        max_bytes = min(max_bytes, MAX_FRAME_BYTES, watch.end.size - self.offset)
         if self._own_reader.is_in_memory(self.offset, max_bytes):
-            await asyncio.sleep(0)
             return self._own_reader.frame(self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS)
         return await in_reading_thread(
             self._own_reader.frame, self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS
@@ -147,7 +185,7 @@ class LogFileProducer:
         if watch.end.size <= max(self._told_size, self.offset):
             return
         loop = asyncio.get_running_loop()
-        wait = self._told_at + SIZE_INTERVAL_SECONDS - loop.time()
+        wait = self._told_at + RESTING_INTERVAL_SECONDS - loop.time()
         if wait > 0:
             if self._reminder is None:
                 self._reminder = loop.call_later(wait, self._remind)

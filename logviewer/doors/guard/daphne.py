@@ -10,6 +10,7 @@ import daphne.http_protocol
 import daphne.ws_protocol
 from daphne.server import Server
 
+from logviewer.doors.guard import WRITE_EXTENSION
 from logviewer.doors.guard.channel import GuardedChannel, GuardedRequest
 from logviewer.doors.guard.internals import UnknownDaphneError, missing_internals
 from logviewer.doors.guard.websocket import CLOSE_PATIENCE_SECONDS, GuardedWebSocketProtocol
@@ -132,6 +133,7 @@ async def _call_websocket(
         return message
 
     guarded_send = functools.partial(_send_websocket, protocol, send)
+    scope["extensions"] = {**scope.get("extensions", {}), WRITE_EXTENSION: {"write": protocol.write_frame}}
     await application(scope, receive_counted, guarded_send)
     if protocol.state == protocol.STATE_OPEN:  # nobody will ever receive again; Daphne would leave the socket open
         await guarded_send({"type": "websocket.close", "code": 1000})

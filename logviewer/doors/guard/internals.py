@@ -25,6 +25,7 @@ PARAMETERS: dict[Any, list[str]] = {
     http.HTTPChannel.requestDone: ["self", "request"],
     http.Request.gotLength: ["self", "length"],
     http.Request.handleContentChunk: ["self", "data"],
+    FileDescriptor.writeSomeData: ["self", "data"],
     AutobahnProtocol.processData: ["self"],
     AutobahnProtocol.consumeData: ["self"],
     AutobahnProtocol._sendAutoPing: ["self"],
@@ -46,7 +47,7 @@ PARAMETERS: dict[Any, list[str]] = {
 ATTRIBUTES: dict[Any, list[str]] = {
     http: ["_GenericHTTPChannelProtocol"],
     FileDescriptor: ["dataBuffer", "offset", "disconnected", "producerPaused", "bufferSize", "SEND_LIMIT"],
-    Connection: ["abortConnection", "loseWriteConnection", "pauseProducing", "resumeProducing"],
+    Connection: ["writeSomeData", "abortConnection", "loseWriteConnection", "pauseProducing", "resumeProducing"],
     HTTPFactory: ["protocol", "acceptableProtocols"],
     WebSocketFactory: ["protocol"],
     AutobahnProtocol: ["STATE_OPEN", "STATE_CLOSING", "STATE_CLOSED"],

@@ -115,6 +115,16 @@ class WriteGate:
         """The transport has lost its connection."""
         self.release()
 
+    def write(self, data: bytes) -> None:
+        """Write at once, as far as the socket takes it; the transport gets the rest, and a loss is for it to notice."""
+        if self._transport is self._connection and not buffered_bytes(self._connection):
+            sent = self._connection.writeSomeData(data)
+            if isinstance(sent, int):
+                if sent == len(data):
+                    return
+                data = data[sent:]
+        self._transport.write(data)
+
     def release(self) -> None:
         """Let all waiting senders go for good: nothing more will be written here."""
         self._released = True
