@@ -16,6 +16,7 @@ from logviewer.doors.identity import Scope, header
 from logviewer.doors.intake_socket import Intake
 from logviewer.doors.lines import lines
 from logviewer.doors.marks import marks
+from logviewer.doors.metrics.door import metrics
 from logviewer.doors.progressive import progressive_text
 from logviewer.doors.rates import Application
 from logviewer.doors.raw import raw_text
@@ -52,8 +53,9 @@ http_doors = [
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/progressiveText$", _with_session(progressive_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/raw$", _with_session(raw_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/search$", _with_session(search)),
+    _at(r"^metrics$", metrics),
 ]
-"""Byte paths over HTTP."""
+"""Byte paths over HTTP, and what is told of them."""
 
 websockets = AuthMiddlewareStack(
     URLRouter(
