@@ -1,20 +1,29 @@
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from logviewer.chunkstore import ChunkStore, NoSuchLog
 from tests.unit.chunkstore.agreement import assert_agreement
-from tests.unit.chunkstore.logs import KEY
+from tests.unit.chunkstore.killed import vanish
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[ChunkStore]:
-    store = ChunkStore(tmp_path)
-    store.create(KEY)
-    yield store
-    store.close()
+@pytest.fixture(autouse=True)
+def stores_end_with_their_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Close what dropped stores leave open: tests drop them as a killed process does, which leaves nothing open."""
+    made: list[ChunkStore] = []
+    make = ChunkStore.__init__
+
+    def remember(store: ChunkStore, *args: Any, **options: Any) -> None:
+        made.append(store)
+        make(store, *args, **options)
+
+    monkeypatch.setattr(ChunkStore, "__init__", remember)
+    yield
+    for store in made:
+        vanish(store)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from unittest import mock
 
+from logviewer.chunkstore import ChunkStore
+
 
 class Killed(BaseException):
     """The process is no more."""
@@ -30,3 +32,9 @@ def killed_after(room: int) -> Iterator[None]:
 
     with mock.patch("os.pwritev", pwritev), mock.patch("os.ftruncate", ftruncate), suppress(Killed):
         yield
+
+
+def vanish(store: ChunkStore) -> None:
+    """Close what the store's process had open, as the kernel does for one that was killed: nothing is synced."""
+    store._syncer._stop.set()
+    store._appenders.close()

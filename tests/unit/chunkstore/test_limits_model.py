@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from logviewer.chunkstore import ChunkStore, Entry, Limits, OverlapDiffers
 from logviewer.chunkstore.limits import MIN_INDEX_BYTES
 from tests.unit.chunkstore import plain_format
-from tests.unit.chunkstore.killed import killed_after
+from tests.unit.chunkstore.killed import killed_after, vanish
 from tests.unit.chunkstore.limited_log import LimitedLog
 from tests.unit.chunkstore.logs import KEY, joined, read_back
 
@@ -124,6 +124,8 @@ class Model(RuleBasedStateMachine):
     def die(self, room: int, call: Callable[[], object]) -> None:
         with killed_after(room):
             call()
+        for store in self.stores:
+            vanish(store)
         self.stores = [ChunkStore(self.root, fsync=self.policy) for _ in range(2)]
 
     def known_from(self, offset: int) -> list[Entry]:

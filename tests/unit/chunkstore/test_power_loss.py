@@ -51,8 +51,12 @@ def write_history(root: Path, synced_bodies: int, more_bodies: int, limits: Limi
     store = ChunkStore(root, fsync="never")
     store.create(KEY)
     for number in range(synced_bodies):
-        writer = ChunkStore(root, fsync="always") if number == synced_bodies - 1 else store
-        writer.append(KEY, killed_writers.body(number), limits=limits)
+        if number == synced_bodies - 1:
+            store.close()
+            store = ChunkStore(root, fsync="always")
+        store.append(KEY, killed_writers.body(number), limits=limits)
+    store.close()
+    store = ChunkStore(root, fsync="never")
     history = [files_of(root)]
     for number in range(synced_bodies, synced_bodies + more_bodies):
         store.append(KEY, killed_writers.body(number), limits=limits)
