@@ -25,6 +25,10 @@ QUIET_SECONDS = 5.0
 """The row of an open log follows it within a second or so; where nothing moved for this long, it should have."""
 
 
+COUNTERS = frozenset({"size", "lines", "received", "omitted"})
+"""What the row of an open log has from the last time it was written: a crash may leave it behind for good."""
+
+
 class RowFault(StrEnum):
     """What may be wrong besides a log's files themselves."""
 
@@ -80,7 +84,7 @@ def check_log(row: LogFile, store: ChunkStore) -> Checked | None:
     if now is None:
         return None
     truth = row_truth(now, verification)
-    if truth and not _may_be_behind(now, row, files):
+    if truth and not _only_lags(now, truth) and not _may_be_behind(now, row, files):
         told = ", ".join(
             f"{name} is {getattr(now, name)!r}, the files say {value!r}" for name, value in sorted(truth.items())
         )
@@ -111,6 +115,12 @@ def row_truth(row: LogFile, verification: Verification) -> dict[str, Any]:
         if row.state == LogState.FINISHED:
             truth["state"] = LogState.OPEN.value
     return {name: value for name, value in truth.items() if getattr(row, name) != value}
+
+
+def _only_lags(row: LogFile, truth: dict[str, Any]) -> bool:
+    """Whether the row only says less than the files of an open log; a row that says more tells of lost bytes."""
+    is_open = row.state != LogState.FINISHED and "state" not in truth
+    return is_open and all(name in COUNTERS and getattr(row, name) < value for name, value in truth.items())
 
 
 def _may_be_behind(now: LogFile, before: LogFile, files: LogFiles) -> bool:

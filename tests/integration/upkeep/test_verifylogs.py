@@ -215,6 +215,36 @@ def test_a_row_that_lags_by_a_moment_is_no_finding(logs_dir: Path) -> None:
     assert faults() == []
 
 
+@pytest.mark.parametrize(
+    "behind", [{"size": 0, "lines": 0, "received": 0}, {"size": 31, "lines": 5, "received": 31}], ids=str
+)
+def test_the_row_of_an_open_log_may_lag_for_good_after_a_crash(logs_dir: Path, behind: dict[str, Any]) -> None:
+    log = written_log(finished=False)
+    LogFile.objects.update(**behind)
+    assert verifylogs()[0] == 0
+    assert append_output(log.pk, log.key, [Entry(1, b"more\n")], offset=36).received == 41
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"size": 37}, {"lines": 7}, {"received": 37}, {"omitted": 1}, {"size": 1, "received": 37}, {"form": "sealed"},
+        {"stored_bytes": 9}, {"sha256": "0" * 64}, {"state": "finished", "size": 1},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_the_row_of_an_open_log_that_says_more_than_its_files_is_a_finding(
+    logs_dir: Path, wrong: dict[str, Any]
+) -> None:
+    written_log(finished=False)
+    LogFile.objects.update(**wrong)
+    assert faults() == ["row-differs"]
+    assert verifylogs("--repair")[0] == 0
+    row = LogFile.objects.get()
+    assert (row.size, row.lines, row.received, row.omitted, row.state) == (36, 6, 36, 0, LogState.OPEN)
+    assert faults() == []
+
+
 def test_an_empty_log_without_files_gets_them_back(logs_dir: Path) -> None:
     log = make_log(file=False)
     assert faults() == ["missing"]
