@@ -6,6 +6,7 @@ from logviewer.chunkstore import Frame, LogEnd
 from logviewer.doors.http import Exchange, while_connected
 from logviewer.doors.parameters import Channels
 from logviewer.doors.pieces import select_channels
+from logviewer.doors.shutdown import shutdown
 from logviewer.live import ConsumerMixin, LogFileProducer
 from logviewer.live.watch import MAX_FRAME_BYTES
 from logviewer.models import LogFile
@@ -17,7 +18,12 @@ async def follow(exchange: Exchange, log: LogFile, channels: Channels) -> None:
         await exchange.end()
         return
     producer = LogFileProducer(log.pk, log.key, FollowConsumer(exchange, channels))
-    await while_connected(exchange, producer.run())
+    going_away = shutdown.going_away()
+    going_away.add_done_callback(lambda _: producer.stop_producing())  # the response is broken off: it is not the end
+    try:
+        await while_connected(exchange, producer.run())
+    finally:
+        going_away.cancel()
 
 
 class FollowConsumer(ConsumerMixin):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
@@ -26,6 +27,8 @@ class Mailbox(Generic[Key, Item]):
         self._waiting: dict[Key, Item] = {}
         self._lock = threading.Lock()
         self._filled = threading.Event()
+        self._handled = threading.Condition(self._lock)
+        self._at_work = False
         self._thread: threading.Thread | None = None
 
     def put(self, key: Key, item: Item) -> bool:
@@ -41,12 +44,25 @@ class Mailbox(Generic[Key, Item]):
         return True
 
     def take(self) -> dict[Key, Item]:
-        """Wait until something is there, and take all of it."""
+        """Wait until something is there, and take all of it; what was taken before is dealt with then."""
+        with self._lock:
+            self._at_work = False
+            self._handled.notify_all()
         self._filled.wait()
         self._filled.clear()
         with self._lock:
             taken, self._waiting = self._waiting, {}
+            self._at_work = True
         return taken
+
+    def settle(self, seconds: float) -> bool:
+        """Wait until nothing waits any more and what was taken is dealt with; False where that takes longer."""
+        deadline = time.monotonic() + seconds
+        with self._lock:
+            while self._waiting or self._at_work:
+                if not self._handled.wait(max(0.0, deadline - time.monotonic())):
+                    return False
+        return True
 
     def put_back(self, items: dict[Key, Item]) -> None:
         """Leave again what was taken, where nothing newer has come."""

@@ -36,6 +36,10 @@ class WriteBehind:
         else:
             _try(key, write)
 
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that waits is written, or has failed; False where that takes longer than `seconds`."""
+        return self._mailbox.settle(seconds)
+
     def _run(self) -> None:
         while True:
             for key, write in self._mailbox.take().items():
