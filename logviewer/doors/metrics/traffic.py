@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, MutableMapping
 from typing import Any
 
+from logviewer.doors.guard import WRITE_EXTENSION, write_of
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope
 from logviewer.doors.metrics.loop_lag import loop_lag
@@ -109,6 +110,18 @@ async def _count_socket(counts: Traffic, application: Application, scope: Scope,
             counts.frame_bytes[kind] += len(data)
         return send(message)
 
+    write = write_of(scope)
+
+    def write_counted(frame: bytes) -> bool:
+        assert write is not None
+        written = write(frame)
+        if written:
+            counts.frame_bytes[kind] += len(frame)
+        return written
+
+    if write is not None:
+        extensions = scope["extensions"]
+        scope = {**scope, "extensions": {**extensions, WRITE_EXTENSION: {"write": write_counted}}}
     counts.sockets_open[kind] += 1
     counts.sockets_opened[kind] += 1
     try:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from logviewer.doors.guard import WRITE_EXTENSION, write_of
 from logviewer.doors.metrics.traffic import DOORS, Traffic, count_traffic, door_of, socket_of
 
 
@@ -125,3 +126,16 @@ async def test_a_socket_is_open_until_its_application_ends_also_by_an_error() ->
     assert counts.sockets_open["log"] == 0
     assert counts.sockets_opened["log"] == 1
     assert counts.frame_bytes["log"] == 8
+
+
+async def test_frames_that_are_written_past_send_are_counted_where_they_were_written() -> None:
+    counts, full = Traffic(), [False, True]
+
+    async def application(scope: Any, receive: Any, send: Any) -> None:
+        write = write_of(scope)
+        assert write is not None
+        assert [write(b"123"), write(b"4567")] == [True, False]
+
+    extensions = {WRITE_EXTENSION: {"write": lambda frame: not full.pop(0)}}
+    await ask(counts, application, type="websocket", path="/ws/logs/7/", extensions=extensions)
+    assert counts.frame_bytes["log"] == 3
