@@ -91,8 +91,7 @@ def line_range(reader: LogReader, first: int, last: int) -> tuple[int, int]:
     """
     if not 1 <= first <= last:
         raise ValueError(f"lines {first} to {last} are no range")
-    window = _Window(reader, ALL_CHANNELS_MASK)
-    return window.start_of(first).offset, window.start_of(last + 1).offset
+    return reader.line_start(first), reader.line_start(last + 1)
 
 
 class _Window:
@@ -131,7 +130,7 @@ class _Window:
             answer.lines.append(line)
         return answer
 
-    def start_of(self, number: int) -> Place:
+    def _start_of(self, number: int) -> Place:
         """Return where a line starts; the log's end where it has no such line."""
         if number == 1:
             return Place(0, 0, 0)
@@ -148,7 +147,7 @@ class _Window:
         stretch = self._checkpoints.stretch(at) if at >= 0 else None
         if stretch and stretch.begin.newlines < number - 1 <= stretch.newlines:
             return _place_of_line(number, at, stretch)
-        return self.start_of(number)
+        return self._start_of(number)
 
     def _total(self) -> int:
         if self._mask == ALL_CHANNELS_MASK:
@@ -224,7 +223,7 @@ class _Window:
                 self._decoded, self._clean = end + 1, channel if self._mask >> channel & 1 else -1
                 return Line(number, time_us, None, runs), Place(end + 1, at, record)
             if end < stop:
-                after = self.start_of(number + 1)
+                after = self._start_of(number + 1)
                 length = after.offset - start - self._newline_before(after.offset)
                 return Line(number, time_us, length, runs), after
         if self._checkpoints.end.finished:

@@ -139,7 +139,21 @@ class LogReader:
         if lines == 0:
             return self.position(end.size)
         line = max(1, end.lines - lines + 1)
-        return Position(self._line_start(line), line)
+        return Position(self.line_start(line), line)
+
+    def line_start(self, line: int) -> int:
+        """Return the offset at which line number `line`, from 1, begins; the log's end where it has no such line."""
+        if line > self.end().lines:
+            return self._size
+        newlines = line - 1
+        if not newlines:
+            return 0
+        record = self._index.record(max(0, self._index.last_at_most(LINE, newlines - 1, self._count)))
+        extent = self._text.read(record.offset, min(record.end, self._size) - record.offset)
+        pieces = extent.split(b"\n", newlines - record.line)
+        if len(pieces) <= newlines - record.line:
+            raise CorruptIndex(self.files.index, f"line {line} is not where its record says")
+        return record.offset + len(extent) - len(pieces[-1])
 
     def is_in_memory(self, offset: int, length: int) -> bool:
         """Say whether these bytes of the text can be read without waiting for a disk; False where nobody knows."""
@@ -297,18 +311,6 @@ class LogReader:
         if not (record.offset <= offset < record.end or offset == record.end == self._size):
             number, record = whole_record_at(self._index, self._text, self._count, offset)
         return number, record.line + self._text.read(record.offset, offset - record.offset).count(b"\n")
-
-    def _line_start(self, line: int) -> int:
-        """Return the offset of the first byte of line number `line`, which the log has."""
-        newlines = line - 1
-        if not newlines:
-            return 0
-        record = self._index.record(max(0, self._index.last_at_most(LINE, newlines - 1, self._count)))
-        extent = self._text.read(record.offset, min(record.end, self._size) - record.offset)
-        pieces = extent.split(b"\n", newlines - record.line)
-        if len(pieces) <= newlines - record.line:
-            raise CorruptIndex(self.files.index, f"line {line} is not where its record says")
-        return record.offset + len(extent) - len(pieces[-1])
 
 
 def _first_runs(runs: list[tuple[int, int, int]], size: int) -> list[tuple[int, int, int]]:

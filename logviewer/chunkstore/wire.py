@@ -4,7 +4,7 @@ LENGTH counts the channel character. An entry on channel `t` holds a decimal u64
 what follows in the same body. Contract: storage.md, "The chunk stream".
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import IntEnum
 from typing import Final, NamedTuple
 
@@ -128,20 +128,22 @@ def encode_time(time_us: int) -> bytes:
     return b"%d:t%b," % (len(digits) + 1, digits)
 
 
-def encode_runs(runs: Iterable[tuple[int, int, int]], data: bytes, time_us: int | None = None) -> bytes:
-    """Return the entries for a Frame's `runs` and `data`, with a `t` entry wherever the time is not `time_us` any more.
+def encode_runs(
+    runs: Iterable[tuple[int, int, int]], data: bytes, time_us: int | None = None
+) -> Iterator[tuple[bytes, int]]:
+    """Yield (entry, its bytes of `data`) for each of a Frame's `runs`; `t` entries come with what follows them.
 
-    `time_us` is what the last `t` entry of the same body said: -1 in its beginning, None where no times are wanted.
+    A `t` entry stands wherever the time is not `time_us` any more: what the last one of the same body said, -1 in its
+    beginning, None where no times are wanted.
     """
-    pieces: list[bytes] = []
     position = 0
     for channel, length, run_us in runs:
+        entry = encode_entry(channel, data[position : position + length])
         if time_us is not None and run_us != time_us:
-            pieces.append(encode_time(run_us))
+            entry = encode_time(run_us) + entry
             time_us = run_us
-        pieces.append(encode_entry(channel, data[position : position + length]))
+        yield entry, length
         position += length
-    return b"".join(pieces)
 
 
 def _length(digits: bytes, position: int) -> int:

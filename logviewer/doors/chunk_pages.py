@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from logviewer.chunkstore import LogReader, encode_entry, encode_time
+from logviewer.chunkstore import LogReader, encode_runs
 from logviewer.doors.answers import FRESH_HEADERS, respond_whole
 from logviewer.doors.chunks import CHUNK_STREAM_TYPE
 from logviewer.doors.guard import DEFAULT_MAX_BODY_BYTES
@@ -57,7 +57,7 @@ def _stream(reader: LogReader, start: int, stop: int, times: bool) -> tuple[byte
     It is no longer than the body of an upload may be, also where each byte of the text has a time of its own.
     """
     entries: list[bytes] = []
-    size, offset, told_us = 0, start, -1
+    size, offset, told_us = 0, start, -1 if times else None
     while offset < stop:
         frame = reader.frame(
             offset,
@@ -67,13 +67,11 @@ def _stream(reader: LogReader, start: int, stop: int, times: bool) -> tuple[byte
         )
         if frame is None:  # cut by a repair this moment: the next page begins where the text ends now
             break
-        place = 0
-        for channel, length, time_us in frame.runs:
-            entry = encode_entry(channel, frame.data[place : place + length])
-            if times and time_us != told_us:
-                entry = encode_time(time_us) + entry
+        for entry, length in encode_runs(frame.runs, frame.data, told_us):
             if size + len(entry) > DEFAULT_MAX_BODY_BYTES:
                 return b"".join(entries), offset
             entries.append(entry)
-            size, place, offset, told_us = size + len(entry), place + length, offset + length, time_us
+            size, offset = size + len(entry), offset + length
+        if times:
+            told_us = frame.runs[-1][2]
     return b"".join(entries), offset

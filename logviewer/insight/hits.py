@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from logviewer.chunkstore import LogReader
+from logviewer.chunkstore.lines import line_range
 from logviewer.insight.query import ALL_CHANNELS, Pattern
 from logviewer.insight.shown_text import shown
 
@@ -37,22 +38,12 @@ class Hit(NamedTuple):
 
 def read_hit(reader: LogReader, n: int, pattern: Pattern, channels: frozenset[int], is_late: Callable[[], bool]) -> Hit:
     """Read line number `n`, which the log has, and mark the matches; no more of them once it `is_late`."""
-    start, stop = line_start(reader, n), reader.end().size
-    if n < reader.end().lines:
-        stop = line_start(reader, n + 1)
+    start, stop = line_range(reader, n, n)
     raw, is_cut = _read(reader, start, stop, channels)
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     text = shown(decoder.decode(raw, final=not is_cut).encode()).removesuffix(b"\n")  # half a character is cut off too
     length = stop - start - (reader.read(stop - 1, 1) == b"\n") if is_cut else None
     return Hit(n, _spans(pattern, text, is_cut, is_late), text.decode(), length)
-
-
-def line_start(reader: LogReader, n: int) -> int:
-    """Return the offset at which line number `n`, which the log has, begins."""
-    while True:
-        position = reader.tail(reader.end().lines - n + 1)
-        if position.line == n:  # else the log grew between the two calls
-            return position.offset
 
 
 def _read(reader: LogReader, start: int, stop: int, channels: frozenset[int]) -> tuple[bytes, bool]:

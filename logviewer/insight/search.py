@@ -17,7 +17,7 @@ from logviewer.chunkstore import LogReader
 from logviewer.insight.blocks import Block, blocks
 from logviewer.insight.chunks import TextReader
 from logviewer.insight.errors import SearchCancelled
-from logviewer.insight.hits import Hit, line_start, read_hit
+from logviewer.insight.hits import Hit, read_hit
 from logviewer.insight.query import Pattern, Query
 from logviewer.insight.remembered import FoundLines, Remembered
 
@@ -103,7 +103,7 @@ def find_lines(
     deadline = time.monotonic() + SEARCH_SECONDS
     text = TextReader(reader, query.channels)
     absent = _Absent()
-    with closing(text.chunks(line_start(reader, first), end.size)) as chunks:
+    with closing(text.chunks(reader.line_start(first), end.size)) as chunks:
         for block in blocks(chunks, pattern.may_occur):
             if cancelled():
                 raise SearchCancelled

@@ -45,7 +45,10 @@ def export_log(
         )
         if frame is None:
             raise EOFError(f"{reader.files.key} was cut at byte {offset} while it was exported")
-        out.write(frame.data if text else encode_runs(frame.runs, frame.data, time_us))
+        if text:
+            out.write(frame.data)
+        else:
+            out.write(b"".join(entry for entry, _length in encode_runs(frame.runs, frame.data, time_us)))
         if times:
             time_us = frame.runs[-1][2]
         progress(len(frame.data))
