@@ -11,7 +11,6 @@ from logviewer.doors.http import BadRequest, Exchange
 from logviewer.doors.identity import writable_log
 from logviewer.doors.parameters import CHANNEL_NAMES
 from logviewer.doors.uploads import LockWait, Target
-from logviewer.intake import counters
 from logviewer.live.threads import in_writing_thread
 
 CHUNK_STREAM_TYPE = "application/vnd.buildlogs.chunks"
@@ -31,7 +30,6 @@ async def append_chunks(exchange: Exchange) -> None:
     parse = _parser(exchange)
     body = await exchange.body()
     appended = await _store(_Upload(Target.of(log), parse, body, offset, skip))
-    counters.note(log.pk, appended.end)
     await exchange.respond(
         200,
         [("Content-Type", "application/json"), ("Upload-Offset", str(appended.received))],

@@ -24,6 +24,7 @@ from logviewer.doors.search import search
 from logviewer.doors.socket import NoSuchSocket
 from logviewer.doors.watch_build import WatchBuild
 from logviewer.doors.watch_log import WatchLog
+from logviewer.doors.watch_project import WatchProject
 
 ID = r"[0-9]{1,19}"
 
@@ -62,6 +63,7 @@ websockets = AuthMiddlewareStack(
         [
             _at(rf"^ws/logs/(?P<log_id>{ID})/$", WatchLog.as_asgi()),
             _at(rf"^ws/builds/(?P<build_id>{ID})/$", WatchBuild.as_asgi()),
+            _at(r"^ws/projects/(?P<slug>[^/]{1,63})/$", WatchProject.as_asgi()),
             _at(r"^ws/intake/$", Intake.as_asgi()),
             _at(r"", NoSuchSocket.as_asgi()),
         ]

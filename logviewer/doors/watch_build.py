@@ -6,167 +6,140 @@ import asyncio
 import logging
 from typing import Any
 
+from django.core.exceptions import ObjectDoesNotExist
+
 from logviewer.chunkstore import ChunkStoreError
-from logviewer.doors.http import Receive, Send
-from logviewer.doors.identity import Scope, identify
-from logviewer.doors.socket import BAD_REQUEST, Refused, Socket
+from logviewer.doors.feed import Feed, Message, message_text
+from logviewer.doors.identity import identify
+from logviewer.doors.watching import Watching
 from logviewer.live import Hub, LogWatch
 from logviewer.live.database import in_database
-from logviewer.live.events import BuildChanged
+from logviewer.live.events import Changed, Noun
 from logviewer.models import Build, LogFile, LogState, Step
 from logviewer.resources import access, shapes
 
 logger = logging.getLogger(__name__)
 
 PROGRESS_INTERVAL_SECONDS = 0.5
-SNAPSHOT_INTERVAL_SECONDS = 1.0
-"""A snapshot costs some queries, so that one client gets at most one a second."""
+ROWS_INTERVAL_SECONDS = 1.0
+"""How often the rows are looked at of open logs that are not watched."""
 
-GRACE_SECONDS = 0.25
-"""How long the event that made a version may be on its way after the version was seen."""
-
-MAX_WAITING_CHANGES = 256
-"""Changes that wait for a slow client; beyond them it gets a snapshot instead."""
+MAX_WATCHED_LOGS = 100
+"""Open logs of one build that are watched in the store, two descriptors each, the newest first. How far others have
+come is looked up in the database, which is a second behind or so."""
 
 
-class WatchBuild(Socket):
-    """A viewer of one build. All messages but `progress` carry its version; a jump is mended by a snapshot."""
+class BuildFeed(Feed):
+    """One build: its events, and how its open logs grow."""
 
-    build: Build
-
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        super().__init__(scope, receive, send)
-        self._version = 0
-        self._changes: asyncio.Queue[tuple[int, BuildChanged | None]] = asyncio.Queue(MAX_WAITING_CHANGES)
-        self._snapshot_wanted = asyncio.Event()
-        self._snapshot_at = 0.0
+    def __init__(self, hub: Hub, noun: Noun) -> None:
+        super().__init__(hub, noun)
         self._watches: dict[int, LogWatch] = {}
+        self._unwatched: list[int] = []
         self._told: dict[int, int] = {}
         self._grown = asyncio.Event()
+        self.spawn(self._tell_progress())
 
-    async def admit(self) -> None:
-        """Look up the build, if the caller may read it."""
-        build_id = int(self.scope["url_route"]["kwargs"]["build_id"])
-        caller = await identify(self.scope)
-        self.build = await in_database(access.readable_build, caller, build_id)
+    @staticmethod
+    def noun_of(number: int) -> Noun:
+        """The build of that id."""
+        return "build", number
 
-    async def work(self) -> None:
-        """Join, say how things are, then what changes; meanwhile how open logs grow."""
-        hub = Hub.of_loop()
-        hub.watch_build(self.build.pk, self._changed)
-        progress = asyncio.ensure_future(self._tell_progress())
+    def read_snapshot(self) -> Message:
+        """The build as REST shows it."""
+        build = Build.objects.select_related("builder__project").get(pk=self.noun[1])
+        shape = shapes.build_shape(build)
+        return Message(
+            build.version, message_text({"type": "snapshot", "version": build.version, **shape}), is_snapshot=True
+        )
+
+    def read_change(self, version: int, change: Changed) -> Message | None:
+        """What changed, as REST shows it; a writer that fell silent or came back changes much: a snapshot says it."""
+        if change["type"] != "build.changed" or change["event"] in ("buildAbandoned", "buildReopened"):
+            return None
         try:
-            await self._say_snapshot()
-            while True:
-                await self._say_change(*await self._changes.get())
-        finally:
-            hub.unwatch_build(self.build.pk, self._changed)
-            progress.cancel()
-            await asyncio.gather(progress, return_exceptions=True)
-            self._unwatch_logs(set(self._watches))
+            subject = _subject(change["event"], change["subject"])
+        except ObjectDoesNotExist:  # deleted already; whether the build is as well, the snapshot finds out
+            return None
+        return Message(version, message_text({"type": change["event"], "version": version, **subject}))
 
-    def take(self, message: dict[str, Any]) -> None:
-        """The one thing a viewer may ask for."""
-        if message != {"type": "snapshot"}:
-            raise Refused(BAD_REQUEST, 'a viewer of a build says {"type":"snapshot"} and nothing else')
-        self._ask_for_snapshot()
-
-    def _changed(self, version: int, change: BuildChanged | None) -> None:
-        """The hub's call; what does not fit any more is made good by a snapshot."""
-        if change is None and version <= self._version:
+    async def follow(self, change: Changed | None) -> None:
+        """Watch the logs that may still grow, wherever they may have become others."""
+        if change is not None and not change["event"].startswith("log"):
             return
-        try:
-            self._changes.put_nowait((version, change))
-        except asyncio.QueueFull:
-            self._ask_for_snapshot()
-
-    def _ask_for_snapshot(self) -> None:
-        """Replace all that waits by one snapshot."""
-        while not self._changes.empty():
-            self._changes.get_nowait()
-        self._snapshot_wanted.set()
-        self._changes.put_nowait((0, None))
-
-    async def _say_change(self, version: int, change: BuildChanged | None) -> None:
-        """Say what changed if it is the next thing to happen, all there is if something in between is missing."""
-        if self._snapshot_wanted.is_set():
-            await asyncio.sleep(self._snapshot_at + SNAPSHOT_INTERVAL_SECONDS - asyncio.get_running_loop().time())
-            await self._say_snapshot()
-        elif version <= self._version:
-            return
-        elif change is None:
-            await asyncio.sleep(GRACE_SECONDS)
-            if self._changes.empty():
-                await self._say_snapshot()
-        elif version != self._version + 1:
-            await self._say_snapshot()
-        else:
-            subject = await in_database(_subject, change, self.build)
-            self._version = version
-            await self.say({"type": change["event"], "version": version, **subject})
-            await self._look_for_open_logs()
-
-    async def _say_snapshot(self) -> None:
-        self._snapshot_wanted.clear()
-        self._snapshot_at = asyncio.get_running_loop().time()
-        version, shape = await in_database(_snapshot, self.build.pk)
-        self._version = version
-        await self.say({"type": "snapshot", "version": version, **shape})
-        await self._look_for_open_logs()
-
-    # Progress of open logs.
-
-    async def _look_for_open_logs(self) -> None:
-        """Watch exactly the logs that may still grow."""
-        keys = await in_database(_open_logs, self.build.pk)
-        self._unwatch_logs(self._watches.keys() - keys.keys())
-        for log_id in keys.keys() - self._watches.keys():
+        keys = await in_database(_open_logs, self.noun[1])
+        chosen = dict(list(keys.items())[:MAX_WATCHED_LOGS])
+        self._unwatched = [log_id for log_id in keys if log_id not in chosen]
+        self._unwatch_logs(self._watches.keys() - chosen.keys())
+        for log_id in self._told.keys() - keys.keys():
+            del self._told[log_id]
+        for log_id in chosen.keys() - self._watches.keys():
             try:
-                self._watches[log_id] = await Hub.of_loop().watch(log_id, keys[log_id], self._grown.set)
-            except ChunkStoreError:  # its own page says what is wrong with it; the build's other logs go on
+                watch = await self.hub.watch(log_id, chosen[log_id], self._grown.set)
+            except (ChunkStoreError, OSError):  # its own page says what is wrong with it; the other logs go on
                 logger.exception("log %s is not watched", log_id)
+                continue
+            watch.rest(self._grown.set)
+            self._watches[log_id] = watch
         self._grown.set()
 
+    def stop(self) -> None:
+        """End, and watch no log any more."""
+        super().stop()
+        self._unwatch_logs(set(self._watches))
+
     def _unwatch_logs(self, log_ids: set[int]) -> None:
-        """Watch these logs no more."""
         for log_id in log_ids:
-            Hub.of_loop().unwatch(self._watches.pop(log_id), self._grown.set)
-            self._told.pop(log_id, None)
+            self.hub.unwatch(self._watches.pop(log_id), self._grown.set)
 
     async def _tell_progress(self) -> None:
         """Say sizes and line counts of open logs that grew, at most twice a second."""
         while True:
-            await self._grown.wait()
+            try:
+                async with asyncio.timeout(ROWS_INTERVAL_SECONDS if self._unwatched else None):
+                    await self._grown.wait()
+            except TimeoutError:
+                pass
             self._grown.clear()
-            logs = [
-                {"id": log_id, "size": watch.end.size, "lines": watch.end.lines}
-                for log_id, watch in self._watches.items()
-                if watch.end.size != self._told.get(log_id, 0)
-            ]
-            if logs:
-                self._told.update((log["id"], log["size"]) for log in logs)
-                await self.say({"type": "progress", "logs": logs})
+            rows = await in_database(_rows, self._unwatched) if self._unwatched else []
+            known = [(log_id, watch.end.size, watch.end.lines) for log_id, watch in self._watches.items()] + rows
+            grown = [(log_id, size, lines) for log_id, size, lines in known if size != self._told.get(log_id, 0)]
+            if grown:
+                self._told.update((log_id, size) for log_id, size, _lines in grown)
+                logs = [{"id": log_id, "size": size, "lines": lines} for log_id, size, lines in grown]
+                self.tell(Message(None, message_text({"type": "progress", "logs": logs})))
             await asyncio.sleep(PROGRESS_INTERVAL_SECONDS)
 
 
-def _snapshot(build_id: int) -> tuple[int, shapes.BuildShape]:
-    """The build's version and shape. The version is read first: an event that comes in between is then told again."""
-    build = Build.objects.select_related("builder__project").get(pk=build_id)
-    return build.version, shapes.build_shape(build)
+class WatchBuild(Watching):
+    """A viewer of one build."""
+
+    feed = BuildFeed
+
+    async def admit(self) -> None:
+        """Look up the build, if the caller may read it."""
+        self.number = int(self.scope["url_route"]["kwargs"]["build_id"])
+        caller = await identify(self.scope)
+        await in_database(access.readable_build, caller, self.number)
 
 
-def _subject(change: BuildChanged, build: Build) -> dict[str, Any]:
-    """What changed, as REST shows it."""
-    if change["event"].startswith("build"):
-        return {"build": shapes.build_head_shape(Build.objects.select_related("builder__project").get(pk=build.pk))}
-    if change["event"].startswith("step"):
-        step = Step.objects.select_related("build__builder__project").prefetch_related("logs").get(pk=change["subject"])
+def _subject(event: str, subject_id: int) -> dict[str, Any]:
+    """What an event happened to, as REST shows it."""
+    if event.startswith("build"):
+        return {"build": shapes.build_head_shape(Build.objects.select_related("builder__project").get(pk=subject_id))}
+    if event.startswith("step"):
+        step = Step.objects.select_related("build__builder__project").prefetch_related("logs").get(pk=subject_id)
         return {"step": shapes.step_shape(step)}
-    log = LogFile.objects.select_related("step__build__builder__project").get(pk=change["subject"])
+    log = LogFile.objects.select_related("step__build__builder__project").get(pk=subject_id)
     return {"log": shapes.log_shape(log, shapes.log_end(log)), "step": log.step_id}
 
 
 def _open_logs(build_id: int) -> dict[int, str]:
-    """The build's logs that may still grow."""
+    """The keys of the build's logs that may still grow, newest first."""
     logs = LogFile.objects.filter(step__build=build_id, storage_key__isnull=False).exclude(state=LogState.FINISHED)
-    return {log.pk: log.key for log in logs}
+    return {log.pk: log.key for log in logs.order_by("-pk")}
+
+
+def _rows(log_ids: list[int]) -> list[tuple[int, int, int]]:
+    """Id, size and lines of logs, as the database knows them."""
+    return list(LogFile.objects.filter(pk__in=log_ids).values_list("pk", "size", "lines"))

@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from logviewer.intake.changes import announce_event, lock_build, note_life, record_event
 from logviewer.intake.errors import NumberTaken, ResultsDiffer
-from logviewer.models import Build, Builder, BuildState, Project, Results, Step, StepState
+from logviewer.models import Build, Builder, BuildState, LogFile, LogState, Project, Results, Step, StepState
 from logviewer.models.states import check_transition
 
 DETAILS = ("title", "branch", "revision", "reason", "origin_url", "properties")
@@ -103,26 +104,36 @@ def _only_details(details: dict[str, Any]) -> dict[str, Any]:
 def finish_build(build_id: int, results: Results) -> Build:
     """Finish a build, and those of its steps that nobody has finished: with the build's results, all that is known.
 
-    Logs that are still being sent stay open. Finishing again with the same results changes nothing.
+    Logs that are still being sent stay open. Finishing again with the same results changes nothing. A build that was
+    finished because its writer was silent for so long has results for want of better ones: the writer's own take their
+    place.
 
     Raises:
         ResultsDiffer: it is finished already, with other results.
     """
     with transaction.atomic():
         build = lock_build(build_id)
-        if build.state == BuildState.FINISHED:
-            if build.results != results:
-                raise ResultsDiffer("build", build.results, results)
-            return build
-        check_transition("build", build.state, BuildState.FINISHED)
-        now = timezone.now()
-        for step in build.steps.exclude(state=StepState.FINISHED):
-            end_step(build, step, results, now)
-        build.state = BuildState.FINISHED
-        build.results = results
-        build.finished_at = build.heartbeat_at = now
-        record_event(build, "buildFinished", build.pk)
+        if build.state != BuildState.FINISHED:
+            note_life(build)
+            end_build(build, results, timezone.now())
+        elif build.ended_by_silence:
+            build.results = results
+            build.ended_by_silence = False
+            record_event(build, "buildFinished", build.pk)
+        elif build.results != results:
+            raise ResultsDiffer("build", build.results, results)
     return build
+
+
+def end_build(build: Build, results: Results, at: datetime) -> None:
+    """End a locked build and the steps that have not ended, and say so."""
+    check_transition("build", build.state, BuildState.FINISHED)
+    for step in build.steps.exclude(state=StepState.FINISHED):
+        end_step(build, step, results, at)
+    build.state = BuildState.FINISHED
+    build.results = results
+    build.finished_at = at
+    record_event(build, "buildFinished", build.pk)
 
 
 def end_step(build: Build, step: Step, results: Results, at: datetime) -> None:
@@ -136,10 +147,18 @@ def end_step(build: Build, step: Step, results: Results, at: datetime) -> None:
 
 
 def note_heartbeat(build_id: int) -> Build:
-    """Note that the build's writer lives; one that was given up comes back. A finished build stays as it is."""
+    """Note that the build's writer lives; one that was given up comes back.
+
+    A finished build stays as it is, unless logs of it are still being sent.
+    """
     with transaction.atomic():
         build = lock_build(build_id)
-        if build.state != BuildState.FINISHED:
+        if build.state != BuildState.FINISHED or open_logs(build).exists():
             note_life(build)
-            build.save(update_fields=["heartbeat_at", "state"])
+            build.save(update_fields=["heartbeat_at"])
     return build
+
+
+def open_logs(build: Build) -> QuerySet[LogFile]:
+    """The build's logs that are not finished."""
+    return LogFile.objects.filter(step__build=build).exclude(state=LogState.FINISHED)

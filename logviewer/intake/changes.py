@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from logviewer.intake.errors import AlreadyFinished
 from logviewer.live import announce
-from logviewer.live.events import BuildEventName
-from logviewer.models import Build, BuildState
+from logviewer.live.events import PROJECT_EVENTS, BuildEventName
+from logviewer.models import Build, BuildState, LogFile, LogState, Project, StepState
 
 
 def lock_build(build_id: int) -> Build:
@@ -31,10 +32,19 @@ def refuse_finished(build: Build) -> None:
 
 
 def note_life(build: Build) -> None:
-    """Note on a locked build, without saving it, that its writer lives; one that was given up comes back by that."""
+    """Note on a locked build, without saving it, that its writer lives.
+
+    If it was given up it comes back by that, with its steps and logs; that is saved, and an event.
+    """
     build.heartbeat_at = timezone.now()
+    if build.abandoned_at is None and build.state != BuildState.ABANDONED:
+        return
+    build.abandoned_at = None
     if build.state == BuildState.ABANDONED:
         build.state = BuildState.RUNNING
+    build.steps.filter(state=StepState.ABANDONED).update(state=StepState.RUNNING)
+    LogFile.objects.filter(step__build=build, state=LogState.ABANDONED).update(state=LogState.OPEN)
+    record_event(build, "buildReopened", build.pk)
 
 
 def record_event(build: Build, event: BuildEventName, subject_id: int) -> None:
@@ -48,12 +58,27 @@ def record_event(build: Build, event: BuildEventName, subject_id: int) -> None:
 
 
 def announce_event(build: Build, event: BuildEventName, subject_id: int) -> None:
-    """Announce an event under the build's present version once the transaction is through."""
+    """Announce an event under the build's present version once the transaction is through, to its project as well.
+
+    Only PROJECT_EVENTS concern the project: each locks its row until the transaction ends, so that its versions have
+    no holes either, and what happens to steps and logs must not wait for that.
+    """
     build_id, version = build.pk, build.version
+    project_id = build.builder.project_id
+    project_version = _raise_version(project_id) if event in PROJECT_EVENTS else None
 
     # No functools.partial: where a robust callback fails, Django 5.2 logs its __qualname__, which a partial has not.
     def tell() -> None:
         announce.build_changed(build_id, version, event, subject_id)
+        if project_version is not None:
+            announce.project_changed(project_id, project_version, event, build_id)
 
     # robust: what is stored is stored, whatever becomes of the announcement.
     transaction.on_commit(tell, robust=True)
+
+
+def _raise_version(project_id: int) -> int:
+    """Raise the project's version by one and return it."""
+    project = Project.objects.filter(pk=project_id)
+    project.update(version=F("version") + 1)
+    return project.values_list("version", flat=True).get()

@@ -13,8 +13,9 @@ from functools import partial
 from django.utils import timezone
 
 from logviewer.chunkstore import LogEnd
+from logviewer.intake.heartbeat import note_output
 from logviewer.live.write_behind import write_behind
-from logviewer.models import Build, LogFile, LogState
+from logviewer.models import LogFile, LogState
 
 WRITE_INTERVAL_SECONDS = 1.0
 MAX_REMEMBERED_LOGS = 10_000
@@ -24,7 +25,7 @@ _lock = threading.Lock()
 
 
 def note(log_id: int, end: LogEnd) -> None:
-    """Have the row follow the store, if it has not for a second."""
+    """Have the row follow the store, if it has not for a second; called for all output (`output.append_output`)."""
     if _due(log_id):
         write_behind.put(("counters of log", log_id), partial(write, log_id, end))
 
@@ -43,12 +44,11 @@ def _due(log_id: int) -> bool:
 
 
 def write(log_id: int, end: LogEnd) -> None:
-    """Write the counters into the row of an open log, and the heartbeat into its build's."""
-    now = timezone.now()
+    """Write the counters into the row of an open log, and note that its build's writer lives."""
     changed = (
         LogFile.objects.filter(pk=log_id)
         .exclude(state=LogState.FINISHED)
-        .update(size=end.size, lines=end.lines, received=end.received, omitted=end.omitted, written_at=now)
+        .update(size=end.size, lines=end.lines, received=end.received, omitted=end.omitted, written_at=timezone.now())
     )
     if changed:
-        Build.objects.filter(steps__logs=log_id).update(heartbeat_at=now)
+        note_output(log_id)

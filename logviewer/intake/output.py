@@ -7,11 +7,13 @@ Synchronous, like the store: callers on an event loop use threads. The row in th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from django.db import transaction
 from django.utils import timezone
 
 from logviewer.chunkstore import LOCK_WAIT_SECONDS, NO_LIMITS, Appended, Entry, Finished, Limits
+from logviewer.intake import counters
 from logviewer.intake.changes import lock_build, note_life, record_event
 from logviewer.live import announce
 from logviewer.live.store import chunk_store
@@ -29,7 +31,7 @@ def append_output(
     lock_wait_seconds: float = LOCK_WAIT_SECONDS,
     limits: Limits = NO_LIMITS,
 ) -> Appended:
-    """Store `entries` at the log's end and announce them.
+    """Store `entries` at the log's end and announce them; its row, and its build's heartbeat, follow by themselves.
 
     Args:
         log_id: the log's id, for the announcement.
@@ -47,6 +49,7 @@ def append_output(
         key, entries, offset=offset, skip=skip, lock_wait_seconds=lock_wait_seconds, limits=limits
     )
     announce.log_grew(log_id, appended.end.size)
+    counters.note(log_id, appended.end)
     return appended
 
 
@@ -67,7 +70,7 @@ def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unveri
         build = lock_build(log.step.build_id)
         row = LogFile.objects.get(pk=log.pk)
         news = row.state != LogState.FINISHED
-        _record_finish(row, finished)
+        record_finish(row, finished)
         if news:
             note_life(build)
             record_event(build, "logFinished", log.pk)
@@ -76,8 +79,8 @@ def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unveri
     return row
 
 
-def _record_finish(row: LogFile, finished: Finished) -> None:
-    """Write what the store says of a finished log into its row."""
+def record_finish(row: LogFile, finished: Finished, at: datetime | None = None) -> None:
+    """Write what the store says of a finished log into its row; it ended now, or at another time."""
     check_transition("log", row.state, LogState.FINISHED)
     row.size = finished.end.size
     row.lines = finished.end.lines
@@ -87,15 +90,20 @@ def _record_finish(row: LogFile, finished: Finished) -> None:
     row.text_sha256 = finished.text_sha256
     if row.state != LogState.FINISHED:
         row.state = LogState.FINISHED
-        row.finished_at = timezone.now()
+        row.finished_at = at or timezone.now()
     row.completeness = _completeness(row, finished)
     row.save()
 
 
 def _completeness(row: LogFile, finished: Finished) -> Completeness:
-    """How sure it is that the log is whole; a log once verified stays so when its finish is repeated without values."""
+    """How sure it is that the log is whole; a log once verified stays so when its finish is repeated without values.
+
+    One that was finished for its silent writer becomes verified if that comes after all and its values are the same.
+    """
     if finished.end.omitted:
         return Completeness.OMITTED
     if finished.verified or row.completeness == Completeness.VERIFIED:
         return Completeness.VERIFIED
+    if row.completeness == Completeness.ABANDONED:
+        return Completeness.ABANDONED
     return Completeness.UNVERIFIED

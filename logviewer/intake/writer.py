@@ -15,7 +15,6 @@ from itertools import groupby
 from operator import itemgetter
 
 from logviewer.chunkstore import Channel, Entry, LogFinished, LogLocked, StorageFull
-from logviewer.intake import counters
 from logviewer.intake.limits import log_limits
 from logviewer.intake.output import append_output, finish_log
 from logviewer.models import LogFile
@@ -162,12 +161,11 @@ class LogWriter:
         if not taken:
             return
         runs = [_joined(list(run), self._began_us) for _channel, run in groupby(taken, itemgetter(0))]
-        appended = append_output(self._log.pk, self._log.key, runs, offset=self._received, limits=self._limits)
+        append_output(self._log.pk, self._log.key, runs, offset=self._received, limits=self._limits)
         for run in runs:
             self._sha256.update(run.data)
             self._received += len(run.data)
         del self._added[: len(taken)]
-        counters.note(self._log.pk, appended.end)
 
 
 def _encoded(text: str | bytes) -> bytes:

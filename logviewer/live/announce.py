@@ -1,7 +1,7 @@
 """Saying that something was stored: to this process's hubs at once, to other processes through the channel layer.
 
-Both functions may be called from any thread, take microseconds, never raise and never wait: a stuck Redis slows
-viewers, not builds. What waits to be told is merged by log and by build, so its memory is bounded by their number.
+All functions may be called from any thread, take microseconds, never raise and never wait: a stuck Redis slows
+viewers, not builds. What waits to be told is merged by log, build and project, so their number bounds its memory.
 """
 
 from __future__ import annotations
@@ -13,7 +13,19 @@ from typing import Any
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from logviewer.live import hub
-from logviewer.live.events import BuildChanged, BuildEventName, Event, LogChunk, build_group, log_group
+from logviewer.live.events import (
+    WRITERS_GROUP,
+    BuildChanged,
+    BuildEventName,
+    Changed,
+    Event,
+    LogChunk,
+    LogsWatched,
+    ProjectChanged,
+    log_group,
+    noun_group,
+    noun_of,
+)
 from logviewer.live.mailbox import Mailbox
 
 logger = logging.getLogger(__name__)
@@ -31,17 +43,36 @@ def log_grew(log_id: int, size: int) -> None:
 
 def build_changed(build_id: int, version: int, event: BuildEventName, subject_id: int) -> None:
     """Tell everyone who watches the build that its version is now `version`, and why."""
-    message = BuildChanged(type="build.changed", build=build_id, version=version, event=event, subject=subject_id)
-    hub.build_changed_everywhere(message)
-    _tell(build_group(build_id), message)
+    _tell_changed(BuildChanged(type="build.changed", build=build_id, version=version, event=event, subject=subject_id))
+
+
+def project_changed(project_id: int, version: int, event: BuildEventName, build_id: int) -> None:
+    """Tell everyone who watches the project that its version is now `version`, and why."""
+    _tell_changed(
+        ProjectChanged(type="project.changed", project=project_id, version=version, event=event, build=build_id)
+    )
+
+
+def logs_watched(process: str, logs: list[int]) -> None:
+    """Tell processes that have writers which logs are watched in this one."""
+    _tell(WRITERS_GROUP, LogsWatched(type="logs.watched", process=process, logs=logs))
+
+
+def distributed() -> bool:
+    """Whether there may be other processes to tell: in one process intake wakes the hub directly."""
+    layer = get_channel_layer()
+    return layer is not None and not isinstance(layer, InMemoryChannelLayer)
+
+
+def _tell_changed(message: Changed) -> None:
+    hub.changed_everywhere(message)
+    _tell(noun_group(noun_of(message)), message)
 
 
 def _tell(group: str, message: Event) -> None:
     """Hand a message to the announcer, where there are other processes to tell."""
-    layer = get_channel_layer()
-    if layer is None or isinstance(layer, InMemoryChannelLayer):
-        return
-    announcer.put(group, message)
+    if distributed():
+        announcer.put(group, message)
 
 
 class Announcer:
@@ -59,6 +90,10 @@ class Announcer:
         """Queue a message; an older one that still waits for the same group is dropped, its news is in this one."""
         if not self._mailbox.put(group, message):
             self.lost += 1
+
+    def flush(self, seconds: float) -> bool:
+        """Wait until all that waits is sent; False where that takes longer than `seconds`."""
+        return self._mailbox.settle(seconds)
 
     def _run(self) -> None:
         asyncio.run(self._send_forever())

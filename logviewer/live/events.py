@@ -8,7 +8,25 @@ from __future__ import annotations
 
 from typing import Literal, TypedDict
 
-BuildEventName = Literal["buildStarted", "buildFinished", "stepStarted", "stepFinished", "logStarted", "logFinished"]
+BuildEventName = Literal[
+    "buildStarted",
+    "buildFinished",
+    "buildAbandoned",
+    "buildReopened",
+    "stepStarted",
+    "stepFinished",
+    "logStarted",
+    "logFinished",
+]
+
+PROJECT_EVENTS: frozenset[BuildEventName] = frozenset(
+    {"buildStarted", "buildFinished", "buildAbandoned", "buildReopened"}
+)
+"""Those that whoever watches a whole project is told."""
+
+
+Noun = tuple[Literal["build", "project"], int]
+"""A build or project by its id: what has a version that somebody may watch."""
 
 
 class LogChunk(TypedDict):
@@ -32,7 +50,29 @@ class BuildChanged(TypedDict):
     subject: int
 
 
-Event = LogChunk | BuildChanged
+class ProjectChanged(TypedDict):
+    """A project's `version` became `version` because `event`, one of PROJECT_EVENTS, happened to `build`."""
+
+    type: Literal["project.changed"]
+    project: int
+    version: int
+    event: BuildEventName
+    build: int
+
+
+class LogsWatched(TypedDict):
+    """All the logs that somebody watches in a process; `process` names it."""
+
+    type: Literal["logs.watched"]
+    process: str
+    logs: list[int]
+
+
+Changed = BuildChanged | ProjectChanged
+Event = LogChunk | Changed | LogsWatched
+
+WRITERS_GROUP = "writers"
+"""The Channels group of the processes that writers' sockets are connected to."""
 
 
 def log_group(log_id: int) -> str:
@@ -40,6 +80,14 @@ def log_group(log_id: int) -> str:
     return f"log.{log_id}"
 
 
-def build_group(build_id: int) -> str:
-    """The Channels group in which a build's changes are announced."""
-    return f"build.{build_id}"
+def noun_group(noun: Noun) -> str:
+    """The Channels group in which changes of a build or project are announced."""
+    kind, number = noun
+    return f"{kind}.{number}"
+
+
+def noun_of(message: Changed) -> Noun:
+    """What changed."""
+    if message["type"] == "build.changed":
+        return "build", message["build"]
+    return "project", message["project"]

@@ -16,12 +16,12 @@ from typing import Any, Protocol
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from logviewer.live.database import in_database
-from logviewer.live.events import BuildChanged, build_group, log_group
+from logviewer.live.events import Changed, Noun, log_group, noun_group
 from logviewer.live.flushing import Flusher
 from logviewer.live.store import open_reader
 from logviewer.live.threads import in_reading_thread
+from logviewer.live.versions import Listener, WatchedNouns, look_up_versions
 from logviewer.live.watch import LogWatch
-from logviewer.models import Build
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +30,6 @@ LOOK_INTERVAL_SECONDS = 1.0
 
 GROUP_TIMEOUT_SECONDS = 2.0
 LOOKS_BEFORE_YIELD = 50
-
-BuildListener = Callable[[int, BuildChanged | None], None]
-"""Called with the build's version, and with what made it so where that is known."""
 
 
 class Follower(Protocol):
@@ -48,13 +45,13 @@ _hubs_lock = threading.Lock()
 
 
 class Hub:
-    """The watched logs and builds of one event loop. All methods but `of_loop` belong to the loop's thread."""
+    """The logs, builds and projects watched on one event loop. All but `of_loop` belongs to the loop's thread."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._flusher = Flusher(loop)
         self._watches: dict[int, LogWatch] = {}
-        self._builds: dict[int, set[BuildListener]] = {}
+        self._nouns = WatchedNouns()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looker: asyncio.Task[None] | None = None
         self._layer_listener: asyncio.Task[None] | None = None
@@ -115,24 +112,16 @@ class Hub:
             if watch.joined_group:
                 self._spawn(self._leave_group(log_group(watch.log_id)))
 
-    def watch_build(self, build_id: int, listener: BuildListener) -> None:
-        """Call `listener` with each change of the build; lost ones are noticed by its version once a second."""
-        listeners = self._builds.get(build_id)
-        if listeners is None:
-            listeners = self._builds[build_id] = set()
+    def watch_noun(self, noun: Noun, listener: Listener) -> None:
+        """Call `listener` with each change of a build or project; a lost one is noticed by the version in a second."""
+        if self._nouns.add(noun, listener):
             self._start()
-            self._spawn(self._join_build_group(build_id))
-        listeners.add(listener)
+            self._spawn(self._join_noun_group(noun))
 
-    def unwatch_build(self, build_id: int, listener: BuildListener) -> None:
-        """Leave a build."""
-        listeners = self._builds.get(build_id)
-        if listeners is None:
-            return
-        listeners.discard(listener)
-        if not listeners:
-            del self._builds[build_id]
-            self._spawn(self._leave_group(build_group(build_id)))
+    def unwatch_noun(self, noun: Noun, listener: Listener) -> None:
+        """Leave a build or project."""
+        if self._nouns.discard(noun, listener):
+            self._spawn(self._leave_group(noun_group(noun)))
 
     def wake(self, log_id: int) -> None:
         """The log's end may have moved: tell its viewers soon, as `flush_interval` says."""
@@ -141,10 +130,9 @@ class Hub:
             self._flusher.want(watch.viewers)
             self._flusher.want(watch.resting)
 
-    def build_changed(self, message: BuildChanged) -> None:
-        """Tell those who watch the build."""
-        for listener in tuple(self._builds.get(message["build"], ())):
-            listener(message["version"], message)
+    def changed(self, message: Changed) -> None:
+        """Tell those who watch the build or project."""
+        self._nouns.changed(message)
 
     def _flush(self, watch: LogWatch) -> None:
         """Tell those who do not know yet where the log ends."""
@@ -169,35 +157,37 @@ class Hub:
 
     async def _look_forever(self) -> None:
         """Look at all that is watched once a second, until nothing is."""
-        while self._watches or self._builds:
+        while self._watches or self._nouns:
             await asyncio.sleep(LOOK_INTERVAL_SECONDS)
             for count, watch in enumerate(tuple(self._watches.values())):
                 if count % LOOKS_BEFORE_YIELD == LOOKS_BEFORE_YIELD - 1:
                     await asyncio.sleep(0)
                 if self._watches.get(watch.log_id) is not watch:
                     continue
-                if watch.viewers.is_idle():  # else somebody is about to look
+                if watch.is_idle():  # else somebody is about to look
                     before = watch.end
                     self.gap_fills += watch.refresh() != before
                 self._flush(watch)
                 watch.tidy()
                 if self._distributed() and not watch.joined_group:
                     self._spawn(self._join_group(watch))
-            await self._look_at_builds()
+            await self._look_at_versions()
         self._looker = None
 
-    async def _look_at_builds(self) -> None:
-        """Tell those who watch builds which versions they have now, in one query."""
-        if not self._builds:
+    async def _look_at_versions(self) -> None:
+        """Tell those who watch builds and projects which versions they have now."""
+        nouns = self._nouns.nouns()
+        if not nouns:
             return
+        if self._distributed():
+            for noun in self._nouns.outside_their_group():
+                self._spawn(self._join_noun_group(noun))
         try:
-            versions = await in_database(_versions, list(self._builds))
+            versions = await in_database(look_up_versions, nouns)
         except Exception:
             logger.exception("builds cannot be looked at")
             return
-        for build_id, version in versions:
-            for listener in tuple(self._builds.get(build_id, ())):
-                listener(version, None)
+        self._nouns.tell_versions(nouns, versions)
 
     @staticmethod
     def _distributed() -> bool:
@@ -220,10 +210,13 @@ class Hub:
         elif joined:
             await self._leave_group(log_group(watch.log_id))
 
-    async def _join_build_group(self, build_id: int) -> None:
-        joined = await self._group_add(build_group(build_id))
-        if joined and build_id not in self._builds:  # left meanwhile, when there was nothing to leave yet
-            await self._leave_group(build_group(build_id))
+    async def _join_noun_group(self, noun: Noun) -> None:
+        joined = await self._group_add(noun_group(noun))
+        watched = self._nouns.get(noun)
+        if watched is not None:
+            watched.joined_group = joined
+        elif joined:  # left meanwhile, when there was nothing to leave yet
+            await self._leave_group(noun_group(noun))
 
     async def _group_add(self, group: str) -> bool:
         if not self._distributed():
@@ -251,7 +244,9 @@ class Hub:
     def _wanted(self, group: str) -> bool:
         """Whether somebody came back while leaving the group was under way."""
         kind, _, number = group.partition(".")
-        return int(number) in (self._watches if kind == "log" else self._builds)
+        if kind == "log":
+            return int(number) in self._watches
+        return ("build" if kind == "build" else "project", int(number)) in self._nouns
 
     async def _listen_forever(self) -> None:
         """Take announcements of other processes from this hub's one channel."""
@@ -261,8 +256,8 @@ class Hub:
                 message = await layer.receive(await self._own_channel())
                 if message["type"] == "log.chunk":
                     self.wake(message["log"])
-                elif message["type"] == "build.changed":
-                    self.build_changed(message)
+                elif message["type"] in ("build.changed", "project.changed"):
+                    self.changed(message)
             except Exception:
                 logger.exception("the channel layer does not answer; trying again")
                 await asyncio.sleep(LOOK_INTERVAL_SECONDS)
@@ -274,19 +269,14 @@ def all_hubs() -> list[Hub]:
         return list(_hubs.values())
 
 
-def _versions(build_ids: list[int]) -> list[tuple[int, int]]:
-    """Each build's version; builds that were deleted are left out."""
-    return list(Build.objects.filter(pk__in=build_ids).values_list("pk", "version"))
-
-
 def wake_everywhere(log_id: int) -> None:
     """Wake the log's viewers in all hubs of this process, from any thread."""
     _call_everywhere(lambda hub: hub.wake(log_id))
 
 
-def build_changed_everywhere(message: BuildChanged) -> None:
-    """Tell all hubs of this process that a build changed, from any thread."""
-    _call_everywhere(lambda hub: hub.build_changed(message))
+def changed_everywhere(message: Changed) -> None:
+    """Tell all hubs of this process that a build or project changed, from any thread."""
+    _call_everywhere(lambda hub: hub.changed(message))
 
 
 def _call_everywhere(call: Callable[[Hub], None]) -> None:

@@ -5,6 +5,7 @@ store's index. Changes of state go through `states`; creating and finishing is i
 """
 
 from logviewer.models.build import Build, Step
+from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
 from logviewer.models.project import Builder, Project
 from logviewer.models.states import (
@@ -26,6 +27,7 @@ __all__ = [
     "Builder",
     "Completeness",
     "IllegalTransition",
+    "ListeningTime",
     "LogFile",
     "LogForm",
     "LogState",

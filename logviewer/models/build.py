@@ -17,7 +17,9 @@ class Build(models.Model):
     """One run of a builder.
 
     `version` counts the events of the build (started, finished, its steps and logs), so that a viewer that missed
-    one notices (websocket.md).
+    one notices (websocket.md). `heartbeat_at` is when its writer was last heard, at most HEARTBEAT_PRECISION too early;
+    `abandoned_at` is when it, or what of it was still open, was given up, null once the writer is heard again and once
+    it is over. `ended_by_silence`: no writer finished it, so that its own results may still come.
     """
 
     builder = models.ForeignKey(Builder, on_delete=models.CASCADE, related_name="builds")
@@ -34,6 +36,8 @@ class Build(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(default=timezone.now)
+    abandoned_at = models.DateTimeField(null=True, blank=True)
+    ended_by_silence = models.BooleanField(default=False)
     version = models.PositiveBigIntegerField(default=1, editable=False)
 
     class Meta:
@@ -46,6 +50,10 @@ class Build(models.Model):
             models.Index(fields=["builder", "-number"], name="build_newest"),
             models.Index(fields=["state", "-id"], name="build_state"),
             models.Index(fields=["started_at"], name="build_started"),
+            # What upkeep asks for every few seconds: few rows, whatever the number of builds.
+            models.Index(
+                fields=["abandoned_at"], name="build_abandoned", condition=models.Q(abandoned_at__isnull=False)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -21,7 +21,10 @@ validate_slug = RegexValidator(
 
 
 class Project(models.Model):
-    """What is built, and who may see it."""
+    """What is built, and who may see it.
+
+    `version` counts the starts and ends of its builds, so that a viewer that missed one notices (websocket.md).
+    """
 
     slug = models.CharField(max_length=MAX_SLUG_CHARACTERS, unique=True, validators=[validate_slug])
     name = models.CharField(max_length=200)
@@ -42,6 +45,7 @@ class Project(models.Model):
         "(BUILDLOGS_MAX_TAIL_BYTES).",
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+    version = models.PositiveBigIntegerField(default=1, editable=False)
 
     class Meta:
         ordering = ["slug"]

@@ -11,6 +11,7 @@ from django.db import Error, connections
 from logviewer.upkeep.moving import Mover
 from logviewer.upkeep.retries import Retries
 from logviewer.upkeep.sealing import seal_waiting
+from logviewer.upkeep.silence import give_up_silent, round_seconds
 from logviewer.upkeep.unrecorded import record_finishes
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class BackgroundUpkeep:
         self._mover = Mover()
         self._looked_at_id = 0
         self._record_at = time.monotonic() + RECORD_SECONDS
+        self._silence_retries = Retries()
+        self._silence_at = 0.0
 
     def start(self) -> None:
         """Begin; the first look is a moment later, when the server is up."""
@@ -50,6 +53,9 @@ class BackgroundUpkeep:
         if time.monotonic() >= self._record_at:
             self._looked_at_id = record_finishes(self._looked_at_id)
             self._record_at = time.monotonic() + RECORD_SECONDS
+        if time.monotonic() >= self._silence_at:
+            give_up_silent(self._silence_retries, self._stop.is_set)
+            self._silence_at = time.monotonic() + round_seconds()
         seal_waiting(self._retries, threads=1, stopped=self._stop.is_set)
         if self._mover.is_due:
             self._mover.run(self._stop.is_set)

@@ -74,11 +74,10 @@ def import_log(file: UnpackedFile, destination: Destination, *, finish: bool, pr
         log = created.log
         payload = hashlib.sha256()
         while body is not None:
-            appended = append_output(log.pk, log.key, body, offset=sent)
+            append_output(log.pk, log.key, body, offset=sent)
             for entry in body:
                 payload.update(entry.data)
                 sent += len(entry.data)
-            counters.note(log.pk, appended.end)
             body = next(bodies, None)
         if finish:
             log = finish_log(log, received=sent, sha256=payload.hexdigest(), unverified=False)

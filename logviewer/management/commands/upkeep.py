@@ -11,6 +11,7 @@ from logviewer.upkeep.moving import Moved, Mover
 from logviewer.upkeep.progress import progress_bar
 from logviewer.upkeep.retries import Retries
 from logviewer.upkeep.sealing import seal_waiting, waiting_logs
+from logviewer.upkeep.silence import give_up_silent
 from logviewer.upkeep.unrecorded import record_finishes
 
 MB = 1_000_000
@@ -18,9 +19,9 @@ MB = 1_000_000
 
 class Command(BaseCommand):
     help = (
-        "Seal all finished logs: their text becomes a compressed file; and move them to the other store, where "
-        "BUILDLOGS_LOG_STORE names one. May be run beside servers, stopped at any time, and run again. Ends with exit "
-        "code 1 where a log could not be sealed or moved."
+        "Give up builds whose writers went silent, seal all finished logs: their text becomes a compressed file; and "
+        "move them to the other store, where BUILDLOGS_LOG_STORE names one. May be run beside servers, stopped at any "
+        "time, and run again. Ends with exit code 1 where something of that failed."
     )
     requires_system_checks: list[str] = []
 
@@ -31,12 +32,15 @@ class Command(BaseCommand):
         looked_at_id = record_finishes()
         while looked_at_id:
             looked_at_id = record_finishes(looked_at_id)
+        silences = give_up_silent(Retries())
         with progress_bar(waiting_logs().count(), " logs", wanted=options["progress"]) as bar:
             done = seal_waiting(Retries(), progress=bar.update)
         left = f", {done.locked} left to another process" if done.locked else ""
         report = (
             f"{done.sealed} logs sealed, {done.text_bytes / MB:.1f} MB of text in {done.sealed_bytes / MB:.1f} MB{left}"
         )
+        if silences.abandoned or silences.ended:
+            report += f"; {silences.abandoned} silent builds given up, {silences.ended} finished"
         mover = Mover()
         moved = mover.run() if mover.is_due else Moved()
         if moved.moved:
@@ -45,8 +49,10 @@ class Command(BaseCommand):
             raise CommandError(
                 f"{report}; sealed logs stay here, as the other store is away: {moved.away}", returncode=1
             )
-        if done.failed or moved.failed:
+        if done.failed or moved.failed or silences.failed:
             raise CommandError(
-                f"{report}; {done.failed} could not be sealed, {moved.failed} not moved, as said above", returncode=1
+                f"{report}; {done.failed} could not be sealed, {moved.failed} not moved, {silences.failed} silent "
+                "builds not dealt with, as said above",
+                returncode=1,
             )
         self.stdout.write(report)

@@ -13,7 +13,7 @@ import pytest
 
 from logviewer.chunkstore import Channel, Entry, LogReader
 from logviewer.live import Hub, chunk_store, hub
-from logviewer.live.events import build_group
+from logviewer.live.events import noun_group
 
 WAIT_SECONDS = 5
 
@@ -52,14 +52,14 @@ async def test_a_build_that_is_left_while_it_is_joined_stays_in_no_group(monkeyp
 
     loops_hub = Hub.of_loop()
     async with asyncio.timeout(WAIT_SECONDS):
-        loops_hub.watch_build(5, listener)
+        loops_hub.watch_noun(("build", 5), listener)
         await layer.asked.wait()
-        loops_hub.unwatch_build(5, listener)
+        loops_hub.unwatch_noun(("build", 5), listener)
         await layer.left.wait()  # too early: there was nothing to leave yet
         layer.left.clear()
         layer.gate.set()
         await layer.left.wait()
-    assert build_group(5) not in layer.joined
+    assert noun_group(("build", 5)) not in layer.joined
 
 
 KEY = "demo/linux/1/1-compile/stdio-7"
