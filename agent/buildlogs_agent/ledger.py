@@ -1,7 +1,7 @@
 """Small JSON files beside the spooled bytes: which build, step and log they belong to, and how it ended.
 
-    builds/<key>.json        a build that this machine began: the request that creates it, and its id once known
-    builds/<key>.steps       number of the last step that began in a build
+    builds/<key>.json        a build that this machine began: the request that creates it, its id, its results
+    builds/<key>.steps       a line for each step that began in a build: number, name, id if a log that joins it knows
     builds/<key>.keeper      held (flock) by the `buildlogs build` that will deliver what its steps leave behind
     logs/<uuid>/state.json   a log: where it belongs, and once the command has ended the results, byte count and hash
     logs/<uuid>/lock         held (flock) by the process that sends this log
@@ -12,6 +12,7 @@ Nothing here holds the token.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import json
@@ -21,12 +22,14 @@ import tempfile
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Optional
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, Optional
 
 from .api import Id
 from .errors import SpoolUnavailable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from .upload import Report
 
 PENDING = "pending:"
@@ -41,12 +44,22 @@ class BuildEntry:
         reference: what `BUILDLOGS_BUILD` holds: the id, or `pending:` and a uuid.
         request: body of `POST /builds`, or None where only the id is known.
         refused: why the server will not have this build, or None.
+        results: Buildbot's word, once the build has ended and the server is still to be told.
     """
 
     reference: str
     id: Optional[Id] = None
     request: Optional[dict[str, Any]] = None
     refused: Optional[str] = None
+    results: Optional[str] = None
+
+
+class StepEntry(NamedTuple):
+    """A step that an agent of this machine began; `id` where a log that joined it came first and created it."""
+
+    number: int
+    name: Optional[str]
+    id: Optional[Id]
 
 
 @dataclass
@@ -57,6 +70,8 @@ class LogEntry:
         results: the step's, once the command has ended; Buildbot's word.
         received: payload bytes of the log, once it is complete.
         sha256: of all payload; None while the command runs, and where bytes were dropped.
+        log_type: `stdio`, `text` or `html`.
+        attached: whether the step is another process's, which also finishes it.
     """
 
     server: str
@@ -69,6 +84,8 @@ class LogEntry:
     results: Optional[str] = None
     received: Optional[int] = None
     sha256: Optional[str] = None
+    log_type: str = "stdio"
+    attached: bool = False
 
 
 @dataclass
@@ -113,18 +130,35 @@ class Ledger:
         os.close(self._locks.pop())  # held on, it would pass for a keeper in the eyes of the steps beside this one
         return False
 
-    def next_step_number(self, reference: str) -> int:
-        """A number that no other step of this build on this machine has got; from 1."""
+    def next_step_number(self, reference: str, name: Optional[str] = None) -> int:
+        """A number that no other step of this build on this machine has got, from 1; `name` is what it is for."""
+        with self._steps(reference) as register:
+            number = max((step.number for step in _read_steps(register)), default=0) + 1
+            _write_step(register, StepEntry(number, name, None))
+        return number
+
+    def note_step(self, reference: str, step: StepEntry) -> None:
+        """Remember the id of a step that its own agent has not brought to the server yet."""
+        with self._steps(reference) as register:
+            _write_step(register, step)
+
+    def find_step(
+        self, reference: str, name: Optional[str] = None, number: Optional[int] = None
+    ) -> Optional[StepEntry]:
+        """The last step that began on this machine with that name, or the one with that number."""
+        with self._steps(reference) as register:
+            found = {step.number: step for step in _read_steps(register)}  # what was noted last counts
+        wanted = [step for step in found.values() if number in (None, step.number) and name in (None, step.name)]
+        return max(wanted, key=lambda step: step.number, default=None)
+
+    @contextlib.contextmanager
+    def _steps(self, reference: str) -> Iterator[IO[str]]:
+        """The build's file of steps, locked."""
         path = self._build_path(reference, "steps")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "r+", encoding="latin-1") as counter:
-            fcntl.flock(counter, fcntl.LOCK_EX)
-            text = counter.read()
-            number = int(text) + 1 if text.isdecimal() else 1  # torn by a crash: numbers that are taken are passed over
-            counter.seek(0)
-            counter.truncate()
-            counter.write(str(number))
-        return number
+        with os.fdopen(descriptor, "r+", encoding="latin-1") as register:
+            fcntl.flock(register, fcntl.LOCK_EX)
+            yield register
 
     def new_log(self) -> Path:
         """A new directory for a log, locked by this process."""
@@ -211,6 +245,20 @@ def _temporary_place() -> Optional[Path]:
         return Path(tempfile.gettempdir()) / f"buildlogs-spool-{os.getuid()}"
     except OSError:  # nothing can be written anywhere
         return None
+
+
+def _read_steps(register: IO[str]) -> Iterator[StepEntry]:
+    """The steps in a build's file; lines that a crash tore are passed over, and so are numbers that are taken."""
+    for line in register:
+        with contextlib.suppress(ValueError, TypeError):
+            step = StepEntry(*json.loads(line))
+            if isinstance(step.number, int):
+                yield step
+
+
+def _write_step(register: IO[str], step: StepEntry) -> None:
+    register.seek(0, os.SEEK_END)
+    register.write(f"\n{json.dumps(step)}\n")  # begins on a line of its own, also after a torn one
 
 
 def _read_log(path: Path) -> LogEntry:
