@@ -40,6 +40,11 @@ def archive(request: pytest.FixtureRequest) -> Archive:
     return found
 
 
+def ask_again(archive: Any) -> None:
+    """Let the seconds pass in which nobody asks a store that did not answer."""
+    archive.outage._until = 0.0
+
+
 def archive_with(settings: Any, logs: dict[str, Any]) -> Archive:
     """The archive that `STORAGES["logs"]` names; the settings have it from now on."""
     settings.STORAGES = {**settings.STORAGES, "logs": logs}

@@ -34,10 +34,6 @@ class Outage:
         self._until = 0.0
         self._detail = ""
 
-    def ask_again(self) -> None:
-        """Let the next one who comes ask the store, whatever it did."""
-        self._detail = ""
-
     @contextmanager
     def asking(self, name: str) -> Iterator[None]:
         """Around a call about the file `name`: whatever it raises becomes ArchiveAway, but FileNotFoundError."""

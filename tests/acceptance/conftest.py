@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Writer
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import SEALS_NOTHING, Server, running_server
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request buries what matters
 
@@ -29,6 +29,23 @@ def token(server: Server) -> str:
 @pytest.fixture
 def writer(server: Server, token: str) -> Writer:
     return Writer(server.url, token)
+
+
+@pytest.fixture(scope="session")
+def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Daphne that seals nothing by itself."""
+    with running_server(tmp_path_factory.mktemp("plain"), environment=SEALS_NOTHING) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def plain_token(plain_server: Server) -> str:
+    return plain_server.token()
+
+
+@pytest.fixture(scope="session")
+def plain_writer(plain_server: Server, plain_token: str) -> Writer:
+    return Writer(plain_server.url, plain_token)
 
 
 @pytest.fixture

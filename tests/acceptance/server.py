@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 START_SECONDS = 30
 STOP_SECONDS = 15
 APPLICATION = "buildlogs.asgi:application"
+SEALS_NOTHING = {"BUILDLOGS_UPKEEP_IN_SERVER": "0"}
+"""The environment of a server that leaves finished logs plain, for tests that seal them by hand or not at all."""
 
 
 def free_port() -> int:

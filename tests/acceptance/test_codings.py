@@ -7,7 +7,6 @@ import hashlib
 import random
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import zstandard
 
 from logviewer.chunkstore import ChunkStore
 from tests.acceptance.client import Writer, entry
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import Server
 from tests.acceptance.test_descriptors import wait_until_few
 from tests.acceptance.test_stalled import MIB, stalled
 
@@ -47,32 +46,15 @@ def finished_log(writer: Writer, text: bytes = TEXT) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that seals nothing by itself."""
-    with running_server(tmp_path_factory.mktemp("codings"), environment={"BUILDLOGS_UPKEEP_IN_SERVER": "0"}) as running:
-        yield running
+def plain(plain_writer: Writer) -> dict[str, Any]:
+    return finished_log(plain_writer)
 
 
 @pytest.fixture(scope="module")
-def token(server: Server) -> str:
-    return server.token()
-
-
-@pytest.fixture
-def writer(server: Server, token: str) -> Writer:
-    return Writer(server.url, token)
-
-
-@pytest.fixture(scope="module")
-def plain(server: Server, token: str) -> dict[str, Any]:
-    return finished_log(Writer(server.url, token))
-
-
-@pytest.fixture(scope="module")
-def sealed(server: Server, token: str) -> dict[str, Any]:
+def sealed(plain_server: Server, plain_writer: Writer) -> dict[str, Any]:
     """A sealed log of three frames; `file` is what lies on disk."""
-    log = finished_log(Writer(server.url, token))
-    return {**log, "file": seal(server, log)}
+    log = finished_log(plain_writer)
+    return {**log, "file": seal(plain_server, log)}
 
 
 def get(
@@ -84,8 +66,8 @@ def get(
         return answer, b"".join(answer.iter_raw())
 
 
-def test_a_client_that_takes_zstandard_gets_the_file_as_it_lies(writer: Writer, sealed: dict[str, Any]) -> None:
-    answer, body = get(writer, sealed, "gzip, zstd")
+def test_a_client_that_takes_zstandard_gets_the_file_as_it_lies(plain_writer: Writer, sealed: dict[str, Any]) -> None:
+    answer, body = get(plain_writer, sealed, "gzip, zstd")
     assert answer.status_code == 200
     assert body == sealed["file"].read_bytes()
     assert answer.headers["content-encoding"] == "zstd"
@@ -97,19 +79,19 @@ def test_a_client_that_takes_zstandard_gets_the_file_as_it_lies(writer: Writer, 
     assert decoder.read() == TEXT
 
 
-def test_gzip_is_made_on_request_and_always_the_same(writer: Writer, sealed: dict[str, Any]) -> None:
-    answer, body = get(writer, sealed, "gzip, deflate")
+def test_gzip_is_made_on_request_and_always_the_same(plain_writer: Writer, sealed: dict[str, Any]) -> None:
+    answer, body = get(plain_writer, sealed, "gzip, deflate")
     assert gzip.decompress(body) == TEXT
     assert len(body) < len(TEXT) / 4
     assert answer.headers["content-encoding"] == "gzip"
     assert answer.headers["etag"] == f'"{SHA256}-gzip"'
     assert "content-length" not in answer.headers
-    assert get(writer, sealed, "gzip")[1] == body
+    assert get(plain_writer, sealed, "gzip")[1] == body
 
 
 @pytest.mark.parametrize("accepted", ["identity", "br", "zstd;q=0", "gzip;q=0, zstd;q=0.0", "identity;q=1, zstd;q=0.5"])
-def test_anybody_else_gets_the_text_decoded(writer: Writer, sealed: dict[str, Any], accepted: str) -> None:
-    answer, body = get(writer, sealed, accepted)
+def test_anybody_else_gets_the_text_decoded(plain_writer: Writer, sealed: dict[str, Any], accepted: str) -> None:
+    answer, body = get(plain_writer, sealed, accepted)
     assert body == TEXT
     assert "content-encoding" not in answer.headers
     assert answer.headers["content-length"] == str(len(TEXT))
@@ -119,19 +101,19 @@ def test_anybody_else_gets_the_text_decoded(writer: Writer, sealed: dict[str, An
 
 @pytest.mark.parametrize(("accepted", "coding"), [("zstd", "zstd"), ("gzip", "gzip"), ("identity", None)])
 def test_head_has_the_headers_of_each_coding(
-    writer: Writer, sealed: dict[str, Any], accepted: str, coding: str | None
+    plain_writer: Writer, sealed: dict[str, Any], accepted: str, coding: str | None
 ) -> None:
-    head, body = get(writer, sealed, accepted, "HEAD")
-    whole, _ = get(writer, sealed, accepted)
+    head, body = get(plain_writer, sealed, accepted, "HEAD")
+    whole, _ = get(plain_writer, sealed, accepted)
     assert (head.status_code, body) == (200, b"")
     assert head.headers.get("content-encoding") == coding
     for name in ("etag", "content-length", "content-type", "vary"):
         assert head.headers.get(name) == whole.headers.get(name)
 
 
-def test_a_range_is_of_the_text_itself_whatever_the_client_takes(writer: Writer, sealed: dict[str, Any]) -> None:
+def test_a_range_is_of_the_text_itself_whatever_the_client_takes(plain_writer: Writer, sealed: dict[str, Any]) -> None:
     for start, stop in ((0, 1), (MIB - 3, MIB + 3), (2 * MIB, len(TEXT)), (len(TEXT) - 1, len(TEXT))):
-        answer, body = get(writer, sealed, "zstd, gzip", Range=f"bytes={start}-{stop - 1}")
+        answer, body = get(plain_writer, sealed, "zstd, gzip", Range=f"bytes={start}-{stop - 1}")
         assert answer.status_code == 206
         assert body == TEXT[start:stop]
         assert answer.headers["etag"] == f'"{SHA256}"'
@@ -139,10 +121,10 @@ def test_a_range_is_of_the_text_itself_whatever_the_client_takes(writer: Writer,
         assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(TEXT)}"
 
 
-def test_if_range_takes_the_tag_of_the_text_itself_only(writer: Writer, sealed: dict[str, Any]) -> None:
-    known, _ = get(writer, sealed, "zstd", Range="bytes=0-9", If_Range=f'"{SHA256}"')
+def test_if_range_takes_the_tag_of_the_text_itself_only(plain_writer: Writer, sealed: dict[str, Any]) -> None:
+    known, _ = get(plain_writer, sealed, "zstd", Range="bytes=0-9", If_Range=f'"{SHA256}"')
     assert known.status_code == 206
-    coded, body = get(writer, sealed, "zstd", Range="bytes=0-9", If_Range=f'"{SHA256}-zstd"')
+    coded, body = get(plain_writer, sealed, "zstd", Range="bytes=0-9", If_Range=f'"{SHA256}-zstd"')
     assert (coded.status_code, coded.headers["content-encoding"]) == (200, "zstd")
     assert body == sealed["file"].read_bytes()
 
@@ -150,18 +132,18 @@ def test_if_range_takes_the_tag_of_the_text_itself_only(writer: Writer, sealed: 
 @pytest.mark.parametrize("coding", ["", "-zstd", "-gzip"])
 @pytest.mark.parametrize("accepted", ["zstd", "gzip", "identity"])
 def test_whoever_has_the_text_in_any_coding_is_told_that_it_is_the_same(
-    writer: Writer, sealed: dict[str, Any], coding: str, accepted: str
+    plain_writer: Writer, sealed: dict[str, Any], coding: str, accepted: str
 ) -> None:
-    answer, body = get(writer, sealed, accepted, If_None_Match=f'"{SHA256}{coding}"')
+    answer, body = get(plain_writer, sealed, accepted, If_None_Match=f'"{SHA256}{coding}"')
     assert (answer.status_code, body) == (304, b"")
     assert answer.headers["etag"] == f'"{SHA256}{coding}"'
     assert answer.headers["vary"] == "Accept-Encoding, Authorization, Cookie"
 
 
-def test_what_is_not_sealed_has_no_coding(writer: Writer, plain: dict[str, Any]) -> None:
-    log = writer.new_log()
-    assert writer.chunks(log["id"], entry(0, b"open\n"), 0).status_code == 200
-    for answer, body in (get(writer, log, "zstd, gzip"), get(writer, plain, "zstd, gzip")):
+def test_what_is_not_sealed_has_no_coding(plain_writer: Writer, plain: dict[str, Any]) -> None:
+    log = plain_writer.new_log()
+    assert plain_writer.chunks(log["id"], entry(0, b"open\n"), 0).status_code == 200
+    for answer, body in (get(plain_writer, log, "zstd, gzip"), get(plain_writer, plain, "zstd, gzip")):
         assert "content-encoding" not in answer.headers
         assert body in (b"open\n", TEXT)
 
@@ -170,21 +152,21 @@ def test_what_is_not_sealed_has_no_coding(writer: Writer, plain: dict[str, Any])
     "query", ["?channels=stdout", "?from-line=10&to-line=70000", "?channels=stderr&from-line=50000"]
 )
 def test_a_part_of_a_sealed_log_has_no_coding_and_is_that_of_the_plain_one(
-    writer: Writer, plain: dict[str, Any], sealed: dict[str, Any], query: str
+    plain_writer: Writer, plain: dict[str, Any], sealed: dict[str, Any], query: str
 ) -> None:
-    answer, body = get(writer, sealed, "zstd, gzip", query=query)
+    answer, body = get(plain_writer, sealed, "zstd, gzip", query=query)
     assert answer.status_code == 200
     assert "content-encoding" not in answer.headers
     assert "etag" not in answer.headers
     assert body
-    assert body == get(writer, plain, "identity", query=query)[1]
+    assert body == get(plain_writer, plain, "identity", query=query)[1]
 
 
 @pytest.mark.parametrize("door", ["chunks", "lines?start=-700&count=700", "marks", "progressiveText?start=1000000"])
 def test_every_other_door_says_the_same_of_a_sealed_log(
-    writer: Writer, plain: dict[str, Any], sealed: dict[str, Any], door: str
+    plain_writer: Writer, plain: dict[str, Any], sealed: dict[str, Any], door: str
 ) -> None:
-    before, after = (writer.http.get(f"/logs/{log['id']}/{door}") for log in (plain, sealed))
+    before, after = (plain_writer.http.get(f"/logs/{log['id']}/{door}") for log in (plain, sealed))
     assert (after.status_code, before.status_code) == (200, 200)
     if door != "chunks":  # its times are those of two different uploads
         assert texts(after) == texts(before)
@@ -199,27 +181,27 @@ def texts(answer: httpx.Response) -> list[Any]:
     return [answer.content]
 
 
-def test_a_library_that_decodes_by_itself_gets_the_text(writer: Writer, sealed: dict[str, Any]) -> None:
-    answer = writer.http.get(f"/logs/{sealed['id']}/raw", headers={"Accept-Encoding": "zstd"})
+def test_a_library_that_decodes_by_itself_gets_the_text(plain_writer: Writer, sealed: dict[str, Any]) -> None:
+    answer = plain_writer.http.get(f"/logs/{sealed['id']}/raw", headers={"Accept-Encoding": "zstd"})
     assert answer.headers["content-encoding"] == "zstd"
     assert answer.content == TEXT
 
 
 @pytest.mark.parametrize("accepted", ["zstd", "gzip", "identity"])
-def test_an_empty_log_has_no_coding(server: Server, writer: Writer, accepted: str) -> None:
-    log = finished_log(writer, b"")
-    seal(server, log)
-    answer, body = get(writer, log, accepted)
+def test_an_empty_log_has_no_coding(plain_server: Server, plain_writer: Writer, accepted: str) -> None:
+    log = finished_log(plain_writer, b"")
+    seal(plain_server, log)
+    answer, body = get(plain_writer, log, accepted)
     assert (answer.status_code, body, answer.headers["content-length"]) == (200, b"", "0")
     assert "content-encoding" not in answer.headers
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
 def test_curl_decodes_what_it_asked_for_and_resumes_what_was_cut(
-    server: Server, token: str, sealed: dict[str, Any], tmp_path: Path
+    plain_server: Server, plain_token: str, sealed: dict[str, Any], tmp_path: Path
 ) -> None:
-    url = f"{server.url}/api/v1/logs/{sealed['id']}/raw"
-    curl = ["curl", "-sS", "--fail", "-H", f"Authorization: Bearer {token}"]
+    url = f"{plain_server.url}/api/v1/logs/{sealed['id']}/raw"
+    curl = ["curl", "-sS", "--fail", "-H", f"Authorization: Bearer {plain_token}"]
     whole, cut = tmp_path / "whole", tmp_path / "cut"
     subprocess.run([*curl, "--compressed", "-D", str(tmp_path / "headers"), "-o", str(whole), url], check=True)
     assert whole.read_bytes() == TEXT

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tests.acceptance.client import Viewer, Writer, entry
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import SEALS_NOTHING, Server, running_server
 from tests.object_store import ObjectStore
 
 TEXT = b"".join(b"line %07d of a build that prints a lot\n" % number for number in range(100_000))  # 4.6 MB
@@ -24,7 +24,7 @@ WORDS = "This log lies in another store, which does not answer at the moment. No
 
 @pytest.fixture
 def server(data_dir: Path, object_store: ObjectStore) -> Iterator[Server]:
-    environment = {**object_store.variables(), "BUILDLOGS_UPKEEP_IN_SERVER": "0"}
+    environment = {**object_store.variables(), **SEALS_NOTHING}
     with running_server(data_dir, environment=environment) as running:
         yield running
 
@@ -187,7 +187,7 @@ def test_a_server_moves_finished_logs_by_itself(data_dir: Path, object_store: Ob
 def test_a_directory_on_another_disk_serves_as_well(data_dir: Path, tmp_path: Path) -> None:
     other = tmp_path / "other disk"
     other.mkdir()
-    environment = {"BUILDLOGS_LOG_STORE": other.as_uri(), "BUILDLOGS_UPKEEP_IN_SERVER": "0"}
+    environment = {"BUILDLOGS_LOG_STORE": other.as_uri(), **SEALS_NOTHING}
     with running_server(data_dir, environment=environment) as server:
         writer = Writer(server.url, server.token())
         log = writer.new_log()

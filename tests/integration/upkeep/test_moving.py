@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.db import connection
@@ -15,6 +14,7 @@ from logviewer.live import chunk_store
 from logviewer.models import LogFile, LogForm, LogState
 from logviewer.upkeep import moving, retries
 from logviewer.upkeep.moving import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Moved, Mover
+from tests.archives import ask_again
 from tests.factories import make_log
 from tests.object_store import ObjectStore
 
@@ -103,7 +103,7 @@ def test_while_the_store_is_away_logs_stay_and_it_is_tried_again_ever_more_seldo
     with chunk_store().reader(log.key) as reader:
         assert reader.read(0, len(TEXT)) == TEXT
     object_store.proxy.come()
-    ask_again()
+    ask_again(chunk_store().archive)
     assert mover.run() == Moved(moved=1)
     assert form_in_both(log) == ("archived", Form.ARCHIVED)
     assert mover.is_due
@@ -154,9 +154,3 @@ def test_rows_are_fetched_page_by_page(file_archive: Archive, mover: Mover, monk
     selects = [query["sql"] for query in queries if query["sql"].startswith("SELECT")]
     assert len(selects) == 4
     assert all("LIMIT 2" in select for select in selects)
-
-
-def ask_again() -> None:
-    """Let the seconds pass in which nobody asks a store that did not answer."""
-    archive: Any = chunk_store().archive
-    archive.outage.ask_again()

@@ -28,6 +28,7 @@ from logviewer.chunkstore.lines import read_lines
 from logviewer.chunkstore.marking import extend_marks
 from logviewer.chunkstore.moving import move_log
 from logviewer.chunkstore.sources import Source
+from tests.archives import ask_again
 from tests.object_store import BUCKET, ObjectStore
 from tests.unit.chunkstore.logs import KEY, err, out, read_back
 
@@ -100,6 +101,38 @@ class Through:
 
 class Died(BaseException):
     """The process ended here."""
+
+
+class Life:
+    """Counts the steps of a process, before and after each removal of a file, and ends it at step `fatal`."""
+
+    def __init__(self, fatal: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.fatal = fatal
+        self.steps = 0
+        self._monkeypatch = monkeypatch
+
+    def step(self, *_what: Any) -> None:
+        self.steps += 1
+        if self.steps == self.fatal:
+            raise Died
+
+    def move(self, store: ChunkStore) -> bool:
+        """Move the log; False where the process died in it."""
+        assert store.archive is not None
+        unlink = Path.unlink
+
+        def unlink_or_die(path: Path, missing_ok: bool = False) -> None:
+            self.step()
+            unlink(path, missing_ok)
+            self.step()
+
+        with self._monkeypatch.context() as patches:
+            patches.setattr(Path, "unlink", unlink_or_die)
+            try:
+                move(store, Through(store.archive, self.step))
+            except Died:
+                return False
+        return True
 
 
 def test_a_moved_log_reads_as_before_and_nothing_of_it_stays_here(store: ChunkStore) -> None:
@@ -178,66 +211,23 @@ def test_whenever_moving_dies_the_log_is_readable_and_moving_again_completes_it(
     store: ChunkStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     expected = read_back(store, max_bytes=500_000)
-    steps = 0
-    fatal_step = 0
-
-    def step(*_what: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == fatal_step:
-            raise Died
-
-    unlink = Path.unlink
-
-    def unlink_or_die(path: Path, missing_ok: bool = False) -> None:
-        step()
-        unlink(path, missing_ok)
-        step()
-
-    assert store.archive is not None
-    through = Through(store.archive, step)
-    while True:
-        steps, fatal_step = 0, fatal_step + 1
-        with monkeypatch.context() as patches:
-            patches.setattr(Path, "unlink", unlink_or_die)
-            try:
-                move(store, through)
-            except Died:
-                died = True
-            else:
-                died = False
+    fatal = 1
+    while not Life(fatal, monkeypatch).move(store):
         assert read_back(store, max_bytes=500_000) == expected
-        if not died:
-            break
-    assert fatal_step >= 8
+        fatal += 1
+    assert read_back(store, max_bytes=500_000) == expected
+    assert fatal >= 8
     assert local_files(store) == set()
 
 
-@pytest.mark.parametrize("fatal_step", range(1, 16))
+@pytest.mark.parametrize("fatal", range(1, 19))
 def test_from_the_beginning_to_any_step_as_well(
-    root: Path, file_archive: Archive, monkeypatch: pytest.MonkeyPatch, fatal_step: int
+    root: Path, file_archive: Archive, monkeypatch: pytest.MonkeyPatch, fatal: int
 ) -> None:
     store = ChunkStore(root, archive=file_archive)
     write_sealed_log(store)
     expected = read_back(store, max_bytes=500_000)
-    steps = 0
-
-    def step(*_what: Any) -> None:
-        nonlocal steps
-        steps += 1
-        if steps == fatal_step:
-            raise Died
-
-    unlink = Path.unlink
-
-    def unlink_or_die(path: Path, missing_ok: bool = False) -> None:
-        step()
-        unlink(path, missing_ok)
-
-    with monkeypatch.context() as patches:
-        patches.setattr(Path, "unlink", unlink_or_die)
-        with pytest.raises(Died):
-            move(store, Through(file_archive, step))
+    assert not Life(fatal, monkeypatch).move(store)
     assert read_back(store, max_bytes=500_000) == expected
     move(store)
     assert local_files(store) == set()
@@ -297,7 +287,7 @@ def test_a_store_that_goes_away_in_the_middle_loses_nothing(
     assert local_files(store) == ALL
     assert read_back(store, max_bytes=500_000) == expected
     object_store.proxy.come()
-    s3_archive.outage.ask_again()
+    ask_again(s3_archive)
     saved: list[str] = []
     move(store, Through(s3_archive, lambda what, name: saved.append(name) if what == "saved" else None))
     assert saved == [f"{KEY}.idx"]  # what had arrived is not sent again

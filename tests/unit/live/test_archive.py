@@ -19,7 +19,7 @@ from logviewer.live.archive import open_archive
 from logviewer.live.blocks import BLOCK_BYTES, BlockCache
 from logviewer.live.outage import Outage
 from logviewer.live.threads import in_reading_thread
-from tests.archives import archive_with
+from tests.archives import archive_with, ask_again
 from tests.object_store import BUCKET, ObjectStore
 
 NAME = "demo/linux/1/1-compile/stdio-7.log.zst"
@@ -175,7 +175,7 @@ def test_a_server_that_is_gone_is_away_and_says_where_it_was(
     object_store.proxy.come()
     with pytest.raises(ArchiveAway):  # nobody asks again for some seconds
         source.read(0, 50)
-    open_again(s3_archive)
+    ask_again(s3_archive)
     assert source.read(0, 50) == CONTENT[:50]
 
 
@@ -215,7 +215,7 @@ def test_a_bucket_that_is_not_there_is_named(settings: Any, object_store: Object
     archive = archive_with(settings, object_store.storages(bucket="no-such-bucket"))
     actions: list[Callable[[], object]] = [lambda: archive.open(NAME), lambda: archive.save(NAME, local)]
     for action in actions:
-        open_again(archive)
+        ask_again(archive)
         with pytest.raises(ArchiveAway, match=r"s3://no-such-bucket.*BUILDLOGS_LOG_STORE"):
             action()
     assert local.read_bytes() == CONTENT
@@ -298,8 +298,3 @@ async def test_no_more_than_eight_read_at_once() -> None:
 
     await asyncio.gather(*(in_reading_thread(read) for _ in range(30)))
     assert most == 8
-
-
-def open_again(archive: Any) -> None:
-    """Let the seconds pass in which nobody asks."""
-    archive.outage.ask_again()
