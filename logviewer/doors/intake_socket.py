@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict, deque
-from collections.abc import Coroutine, MutableMapping, Sequence
+from collections.abc import Callable, Coroutine, MutableMapping, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -17,9 +18,9 @@ from logviewer.chunkstore import LogLocked
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, identify
 from logviewer.doors.intake_frames import IntakeFrame, MalformedFrame, Stored, parse_frame, store_frames
+from logviewer.doors.rates import Meter
 from logviewer.doors.socket import BAD_REQUEST, Gone, Refused, Socket
 from logviewer.doors.uploads import LockWait, Target
-from logviewer.intake import counters
 from logviewer.live.database import in_database
 from logviewer.live.presence import presence
 from logviewer.live.threads import in_writing_thread
@@ -60,7 +61,7 @@ class _Lane:
 
     __slots__ = (
         "busy", "error", "frames", "lock_wait", "log_id", "received", "rights", "said_at", "saying", "target", "timer",
-        "unsaid_bytes", "unsaid_frames",
+        "unsaid_bytes", "unsaid_frames", "viewer_came",
     )  # fmt: skip
 
     def __init__(self, log_id: int) -> None:
@@ -76,6 +77,7 @@ class _Lane:
         self.saying = False  # in the outbox
         self.said_at = 0.0
         self.timer: asyncio.TimerHandle | None = None
+        self.viewer_came: Callable[[], None]
 
 
 class Intake(Socket):
@@ -94,6 +96,8 @@ class Intake(Socket):
         self._unanswered_bytes = self._unanswered_frames = 0
         self._unsaid_bytes = 0
         self._room = asyncio.Event()
+        self._all_answered = asyncio.Event()
+        self._all_answered.set()
         self._outbox: deque[_Lane | tuple[dict[str, Any], int]] = deque()
         self._filled = asyncio.Event()
 
@@ -132,14 +136,28 @@ class Intake(Socket):
             frame = parse_frame(message)
         except MalformedFrame as error:
             raise Refused(BAD_REQUEST, str(error)) from None
+        await self._stay_within_rate(frame.size_bytes)
         self._unanswered_bytes += frame.size_bytes
         self._unanswered_frames += 1
+        self._all_answered.clear()
         if self._unanswered_bytes > WINDOW_BYTES + FRAMING_BYTES:
             raise Refused(BAD_REQUEST, f"more than {WINDOW_BYTES} bytes were sent without an acknowledgement")
         self._take_frame(frame)
         while self._unanswered_frames >= MAX_WAITING_FRAMES:
             self._room.clear()
             await self._room.wait()
+
+    async def _stay_within_rate(self, size_bytes: int) -> None:
+        """Wait until the caller may send so much, as one who posts would be told to."""
+        meter: Meter | None = self.scope.get("meter")
+        if meter is None:
+            return
+        while True:  # others of the same caller may take what it waited for
+            wait_seconds = meter.wait_seconds(size_bytes)
+            if not wait_seconds:
+                break
+            await asyncio.sleep(wait_seconds)
+        meter.take(size_bytes)
 
     def _take_frame(self, frame: IntakeFrame) -> None:
         lane = self._lane(frame.log_id)
@@ -153,6 +171,8 @@ class Intake(Socket):
         lane = self._lanes.get(log_id)
         if lane is None:
             lane = self._lanes[log_id] = _Lane(log_id)
+            lane.viewer_came = partial(self._tell_flush_interval, lane)
+            presence.listen(log_id, lane.viewer_came)
             if len(self._lanes) > MAX_IDLE_LOGS:
                 self._forget_idle()
         self._lanes.move_to_end(log_id)
@@ -160,10 +180,18 @@ class Intake(Socket):
 
     def _forget_idle(self) -> None:
         """Forget the lane that was idle for longest; there are no more than MAX_WAITING_FRAMES that are not."""
-        for log_id, lane in self._lanes.items():
+        for lane in self._lanes.values():
             if not lane.busy and not lane.unsaid_frames and not lane.saying:
-                self._lanes.pop(log_id)
+                self._forget(lane)
                 return
+
+    def _forget(self, lane: _Lane) -> None:
+        """Let a lane go; frames that wait in it are stored all the same."""
+        del self._lanes[lane.log_id]
+        presence.unlisten(lane.log_id, lane.viewer_came)
+        if lane.timer is not None:
+            lane.timer.cancel()
+            lane.timer = None
 
     def _go_on(self, lane: _Lane) -> None:
         """Do what comes next for a lane that is busy."""
@@ -225,7 +253,6 @@ class Intake(Socket):
                 self._unsaid_bytes += frame.size_bytes
         if stored.end is not None:
             lane.received = stored.end.received
-            counters.note(lane.log_id, stored.end)
             self._acknowledge(lane)
         for index, error in stored.errors:
             self._refuse_frame(lane, frames[index], error)
@@ -271,6 +298,11 @@ class Intake(Socket):
             self._outbox.append(lane)
             self._filled.set()
 
+    def _tell_flush_interval(self, lane: _Lane) -> None:
+        """Somebody begins to watch the log: its writer had better know before it sends again."""
+        if lane.received is not None:
+            self._say_received(lane)
+
     def _refuse_all(self, lane: _Lane, error: Exception) -> None:
         """Answer all frames that wait in a lane with the same error."""
         while lane.frames:
@@ -314,13 +346,25 @@ class Intake(Socket):
         self._unanswered_frames -= frames
         if self._unanswered_frames <= MAX_WAITING_FRAMES // 2:
             self._room.set()
+        if not self._unanswered_frames:
+            self._all_answered.set()
 
     # The end.
+
+    async def drain(self) -> None:
+        """The server is going away: answer all that was taken."""
+        await self._all_answered.wait()
+
+    def lost(self) -> None:
+        """Nobody is left to be told anything."""
+        for lane in tuple(self._lanes.values()):
+            self._forget(lane)
 
     async def _serve(self) -> None:
         """As every socket; what a writer that has gone had sent is still stored, what a refused one had is not."""
         try:
-            await super()._serve()
+            with presence.writer():
+                await super()._serve()
         except Gone:
             raise
         except BaseException:

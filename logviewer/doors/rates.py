@@ -2,7 +2,7 @@
 
 Buckets that fill at the allowed rate and hold BURST_SECONDS of it. They live in the process: N processes allow N times
 as much. The defaults are beyond what one process can serve, so that an honest client never meets them; they are there
-for the one that runs wild. Sockets are not counted: a writer's is bounded by its acknowledgements.
+for the one that runs wild. A writer's socket is not refused in the middle: it is read no faster than that (`Meter`).
 """
 
 from __future__ import annotations
@@ -68,11 +68,32 @@ class Allowance:
         return min(self._capacity, level + (self._clock() - at) * self._per_second)
 
 
+class Meter:
+    """What one caller sends over a socket, counted against the limit on bytes."""
+
+    def __init__(self, uploads: Allowance, callers: Sequence[str]) -> None:
+        self._uploads = uploads
+        self._callers = callers
+
+    def wait_seconds(self, amount: int) -> float:
+        """How long until the caller may send `amount` bytes; 0 where it may now."""
+        return max(self._uploads.wait_seconds(caller, amount) for caller in self._callers)
+
+    def take(self, amount: int) -> None:
+        """Count `amount` bytes."""
+        for caller in self._callers:
+            self._uploads.take(caller, amount)
+
+
 def limit_rates(application: Application, limits: Limits, trusted_proxies: Sequence[Network] = ()) -> Application:
-    """Put the limits before an ASGI application."""
+    """Put the limits before an ASGI application; a socket finds its Meter in its scope, under `meter`."""
     requests, uploads = Allowance(limits.requests_per_second), Allowance(limits.bytes_per_second)
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            meter = Meter(uploads, _callers(scope, trusted_proxies))
+            await application({**scope, "meter": meter}, receive, send)
+            return
         if scope["type"] != "http":
             await application(scope, receive, send)
             return

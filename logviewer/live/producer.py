@@ -12,6 +12,7 @@ import asyncio
 from logviewer.chunkstore import Frame, LogReader
 from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
+from logviewer.live.presence import presence
 from logviewer.live.store import open_reader
 from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, RESTING_INTERVAL_SECONDS, LogWatch
@@ -76,6 +77,10 @@ class LogFileProducer:
             NoSuchLog: the store has no such log.
             ArchiveAway: the log lies in another store, which does not answer.
         """
+        with presence.viewer(self.log_id):
+            await self._join_and_produce()
+
+    async def _join_and_produce(self) -> None:
         hub = Hub.of_loop()
         watch = self._watch = await hub.watch(self.log_id, self._key, self._woken)
         hub.followers.add(self)
