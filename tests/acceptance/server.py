@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,11 +40,13 @@ class Server:
         port: int | None = None,
         environment: Mapping[str, str] | None = None,
         application: str = APPLICATION,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.data_dir = data_dir
         self.kind = kind
         self.port = port or free_port()
         self.application = application
+        self.arguments = arguments
         self.environment = {
             **{name: value for name, value in os.environ.items() if not name.startswith(("BUILDLOGS_", "DJANGO_"))},
             "BUILDLOGS_DATA_DIR": str(data_dir),
@@ -93,9 +95,18 @@ class Server:
     def start(self) -> Server:
         """Start, and wait until it answers."""
         commands = {
-            "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), self.application],
+            "daphne": ["-m", "daphne", "-b", "127.0.0.1", "-p", str(self.port), *self.arguments, self.application],
             "runserver": ["manage.py", "runserver", "--noreload", f"127.0.0.1:{self.port}"],
-            "uvicorn": ["-m", "uvicorn", "--host", "127.0.0.1", "--port", str(self.port), self.application],
+            "uvicorn": [
+                "-m",
+                "uvicorn",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                str(self.port),
+                *self.arguments,
+                self.application,
+            ],
         }
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(

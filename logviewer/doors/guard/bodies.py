@@ -30,7 +30,19 @@ def too_large_problem(max_body_bytes: int) -> bytes:
     ).encode()
 
 
-def too_large_headers(problem: bytes) -> list[tuple[bytes, bytes]]:
+def timeout_problem() -> bytes:
+    """Return the problem document that says that a request did not arrive in time."""
+    return json.dumps(
+        {
+            "type": "request-timeout",
+            "title": "The request took too long",
+            "status": 408,
+            "detail": "The request did not arrive whole in the time it has; send it again.",
+        }
+    ).encode()
+
+
+def problem_headers(problem: bytes) -> list[tuple[bytes, bytes]]:
     """Return the headers that go with ``problem``; the connection closes, as the body was not read to its end."""
     return [
         (b"content-type", b"application/problem+json"),
@@ -100,7 +112,7 @@ async def _refuse(
 ) -> None:
     """Send 413 and, before the response ends and the server closes, throw away what the client still sends."""
     problem = too_large_problem(max_body_bytes)
-    await send({"type": "http.response.start", "status": 413, "headers": too_large_headers(problem)})
+    await send({"type": "http.response.start", "status": 413, "headers": problem_headers(problem)})
     await send({"type": "http.response.body", "body": problem, "more_body": True})
     if body_is_coming:
         await _discard(receive)

@@ -14,7 +14,8 @@ from logviewer.doors.guard.bodies import (
     LINGER_BYTES,
     LINGER_IDLE_SECONDS,
     LINGER_SECONDS,
-    too_large_headers,
+    problem_headers,
+    timeout_problem,
     too_large_problem,
 )
 from logviewer.doors.guard.transport import STALLED_SECONDS, Progress, StallWatch, WriteGate
@@ -67,7 +68,16 @@ class GuardedChannel(HTTPChannel):
         if self.length is not None and self.length > self.max_body_bytes:
             self._refuse()
         else:
+            super().resetTimeout()
             super().allHeadersReceived()
+
+    def resetTimeout(self) -> None:
+        """Let bytes of a body prolong the time that a client has; for all of a head it has the idle timeout, 60 s.
+
+        Twisted would let a head go on for as long as a byte of it comes each minute, up to its 16 KiB: eleven days.
+        """
+        if not self.line_mode:
+            super().resetTimeout()
 
     def rawDataReceived(self, data: bytes) -> None:
         """Hand on a piece of a body, or throw it away after a refusal."""
@@ -92,8 +102,11 @@ class GuardedChannel(HTTPChannel):
     def timeoutConnection(self) -> None:
         """End an idle connection; where a slow reader still takes the last response, flush before closing.
 
-        Twisted would abort such a connection 15 s later and cut the response off.
+        Twisted would abort such a connection 15 s later and cut the response off. A client whose request has begun is
+        told why.
         """
+        if not self._lingering and (self._buffer or self._receivedHeaderSize):
+            self._say_timeout()
         if self._lingering or Progress(self.transport).pending_bytes():
             self.setTimeout(None)
             self.loseConnection()
@@ -112,6 +125,12 @@ class GuardedChannel(HTTPChannel):
         self._transferDecoder = None
         self.persistent = False
         self.requests[-1].refuse(self._command, self._path, self._version, self.max_body_bytes)
+
+    def _say_timeout(self) -> None:
+        problem = timeout_problem()
+        headers = b"".join(b"%s: %s\r\n" % header for header in problem_headers(problem))
+        transport: Any = self.transport
+        transport.write(b"HTTP/1.1 408 Request Timeout\r\n" + headers + b"\r\n" + problem)
 
     def _linger(self) -> None:
         self._linger_call = self.callLater(LINGER_SECONDS, self.loseConnection)
@@ -159,5 +178,5 @@ class GuardedRequest(WebRequest):
         if hasattr(self.client, "host") and hasattr(self.client, "port"):
             self.client_addr = [str(self.client.host), self.client.port]  # for Daphne's access log
         problem = too_large_problem(max_body_bytes)
-        self.handle_reply({"type": "http.response.start", "status": 413, "headers": too_large_headers(problem)})
+        self.handle_reply({"type": "http.response.start", "status": 413, "headers": problem_headers(problem)})
         self.handle_reply({"type": "http.response.body", "body": problem, "more_body": False})

@@ -22,6 +22,7 @@ PARAMETERS: dict[Any, list[str]] = {
     http.HTTPChannel.rawDataReceived: ["self", "data"],
     http.HTTPChannel.loseConnection: ["self"],
     http.HTTPChannel.timeoutConnection: ["self"],
+    http.HTTPChannel.resetTimeout: ["self"],
     http.HTTPChannel.requestDone: ["self", "request"],
     http.Request.gotLength: ["self", "length"],
     http.Request.handleContentChunk: ["self", "data"],
@@ -46,6 +47,7 @@ PARAMETERS: dict[Any, list[str]] = {
 
 ATTRIBUTES: dict[Any, list[str]] = {
     http: ["_GenericHTTPChannelProtocol"],
+    http.HTTPChannel: ["line_mode", "_buffer", "_receivedHeaderSize"],
     FileDescriptor: ["dataBuffer", "offset", "disconnected", "producerPaused", "bufferSize", "SEND_LIMIT"],
     Connection: ["writeSomeData", "abortConnection", "loseWriteConnection", "pauseProducing", "resumeProducing"],
     HTTPFactory: ["protocol", "acceptableProtocols"],

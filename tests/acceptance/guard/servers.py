@@ -70,13 +70,9 @@ class Server:
 class WebSocket:
     """A client that reads and answers only when told to."""
 
-    def __init__(self, sock: socket.socket, path: str, wait: bool = True) -> None:
+    def __init__(self, sock: socket.socket, path: str, wait: bool = True, headers: str = "Host: x\r\n") -> None:
         self.sock, self.rest = sock, b""
-        key = base64.b64encode(os.urandom(16)).decode()
-        sock.sendall(
-            f"GET {path} HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
+        sock.sendall(handshake(path, headers))
         if wait:
             self.read_handshake()
 
@@ -135,6 +131,15 @@ class WebSocket:
 
     def close(self) -> None:
         self.sock.close()
+
+
+def handshake(path: str, headers: str) -> bytes:
+    """The request that asks for a WebSocket; each line of `headers` ends in CRLF."""
+    key = base64.b64encode(os.urandom(16)).decode()
+    return (
+        f"GET {path} HTTP/1.1\r\n{headers}Upgrade: websocket\r\nConnection: Upgrade\r\n"
+        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    ).encode()
 
 
 def frame_header(opcode: int, length: int) -> bytes:
