@@ -7,12 +7,18 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
-from logviewer.intake.changes import announce_event, lock_build, note_life, record_event
+from logviewer.intake.changes import (
+    announce_event,
+    heartbeat_precision,
+    keep_alive,
+    lock_build,
+    note_life,
+    record_event,
+)
 from logviewer.intake.errors import NumberTaken, ResultsDiffer
-from logviewer.models import Build, Builder, BuildState, LogFile, LogState, Project, Results, Step, StepState
+from logviewer.models import Build, Builder, BuildState, Project, Results, Step, StepState
 from logviewer.models.states import check_transition
 
 DETAILS = ("title", "branch", "revision", "reason", "origin_url", "properties")
@@ -51,7 +57,8 @@ def create_build(new: NewBuild) -> Created:
         if new.external_id is not None:
             known = builder.builds.filter(external_id=new.external_id).first()
             if known is not None:
-                known.builder = builder
+                known = lock_build(known.pk)
+                keep_alive(known, heartbeat_precision())
                 return Created(known, is_new=False)
         build = Build(
             builder=builder,
@@ -153,12 +160,5 @@ def note_heartbeat(build_id: int) -> Build:
     """
     with transaction.atomic():
         build = lock_build(build_id)
-        if build.state != BuildState.FINISHED or open_logs(build).exists():
-            note_life(build)
-            build.save(update_fields=["heartbeat_at"])
+        keep_alive(build)
     return build
-
-
-def open_logs(build: Build) -> QuerySet[LogFile]:
-    """The build's logs that are not finished."""
-    return LogFile.objects.filter(step__build=build).exclude(state=LogState.FINISHED)

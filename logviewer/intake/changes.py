@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from logviewer.intake.errors import AlreadyFinished
 from logviewer.live import announce
 from logviewer.live.events import PROJECT_EVENTS, BuildEventName
 from logviewer.models import Build, BuildState, LogFile, LogState, Project, StepState
+
+MAX_PRECISION_SECONDS = 10.0
+"""A build's row is written at most this often for its output, whatever the number of its logs."""
+
+PRECISION_SHARE = 10
+"""A tenth of what counts as silence is precise enough, too, where that is short."""
 
 
 def lock_build(build_id: int) -> Build:
@@ -45,6 +54,29 @@ def note_life(build: Build) -> None:
     build.steps.filter(state=StepState.ABANDONED).update(state=StepState.RUNNING)
     LogFile.objects.filter(step__build=build, state=LogState.ABANDONED).update(state=LogState.OPEN)
     record_event(build, "buildReopened", build.pk)
+
+
+def heartbeat_precision() -> timedelta:
+    """How much later than its `heartbeat_at` a build's writer may have been heard."""
+    return timedelta(seconds=min(MAX_PRECISION_SECONDS, settings.ABANDON_AFTER_SECONDS / PRECISION_SHARE))
+
+
+def open_logs(build: Build) -> QuerySet[LogFile]:
+    """The build's logs that are not finished."""
+    return LogFile.objects.filter(step__build=build).exclude(state=LogState.FINISHED)
+
+
+def keep_alive(build: Build, precision: timedelta = timedelta(0)) -> None:
+    """Note in the row of a locked build that its writer lives, if it was not noted within `precision`.
+
+    A finished build stays as it is, unless logs of it are still being sent.
+    """
+    if build.state == BuildState.FINISHED and not open_logs(build).exists():
+        return
+    if build.abandoned_at is None and timezone.now() - build.heartbeat_at < precision:
+        return
+    note_life(build)
+    build.save(update_fields=["heartbeat_at"])
 
 
 def record_event(build: Build, event: BuildEventName, subject_id: int) -> None:

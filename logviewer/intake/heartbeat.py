@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
 
-from django.conf import settings
 from django.utils import timezone
 
 from logviewer.intake.builds import note_heartbeat
+from logviewer.intake.changes import heartbeat_precision
 from logviewer.models import Build
 
 logger = logging.getLogger(__name__)
-
-MAX_PRECISION_SECONDS = 10.0
-"""A build's row is written at most this often for its output, whatever the number of its logs."""
-
-PRECISION_SHARE = 10
-"""A tenth of what counts as silence is precise enough, too, where that is short."""
-
-
-def heartbeat_precision() -> timedelta:
-    """How much later than its `heartbeat_at` a build's writer may have been heard."""
-    return timedelta(seconds=min(MAX_PRECISION_SECONDS, settings.ABANDON_AFTER_SECONDS / PRECISION_SHARE))
 
 
 def note_output(log_id: int) -> None:

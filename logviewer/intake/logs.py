@@ -6,7 +6,14 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from logviewer.intake.changes import lock_build, note_life, record_event, refuse_finished
+from logviewer.intake.changes import (
+    heartbeat_precision,
+    keep_alive,
+    lock_build,
+    note_life,
+    record_event,
+    refuse_finished,
+)
 from logviewer.intake.errors import AlreadyFinished
 from logviewer.intake.slugs import unique_slug
 from logviewer.live.store import chunk_store
@@ -33,6 +40,8 @@ def create_log(step_id: int, name: str, log_type: LogType = LogType.STDIO) -> Cr
         step = build.steps.get(pk=step_id)
         known = step.logs.filter(name=name).first()
         if known is not None:
+            keep_alive(build, heartbeat_precision())
+            known.refresh_from_db(fields=["state"])
             return Created(known, is_new=False)
         refuse_finished(build)
         if step.state == StepState.FINISHED:

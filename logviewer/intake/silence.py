@@ -8,8 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from logviewer.chunkstore import Mismatch
-from logviewer.intake.builds import end_build, open_logs
-from logviewer.intake.changes import lock_build, note_life, record_event
+from logviewer.intake.builds import end_build
+from logviewer.intake.changes import lock_build, note_life, open_logs, record_event
 from logviewer.intake.output import record_finish
 from logviewer.live import announce
 from logviewer.live.store import chunk_store

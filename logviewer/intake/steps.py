@@ -9,7 +9,14 @@ from django.db.models import Max
 from django.utils import timezone
 
 from logviewer.intake.builds import end_step
-from logviewer.intake.changes import lock_build, note_life, record_event, refuse_finished
+from logviewer.intake.changes import (
+    heartbeat_precision,
+    keep_alive,
+    lock_build,
+    note_life,
+    record_event,
+    refuse_finished,
+)
 from logviewer.intake.errors import NumberTaken, ResultsDiffer
 from logviewer.intake.slugs import unique_slug
 from logviewer.models import Build, Results, Step, StepState
@@ -36,6 +43,7 @@ def create_step(build_id: int, name: str, number: int | None = None) -> Created:
             if known is not None:
                 if known.name != name:
                     raise NumberTaken("step", number)
+                keep_alive(build, heartbeat_precision())
                 return Created(known, is_new=False)
         refuse_finished(build)
         step = Step(
@@ -74,6 +82,8 @@ def finish_step(step_id: int, results: Results) -> Step:
             if not _ended_with_build(step, build):
                 raise ResultsDiffer("step", step.results, results)
             end_step(build, step, results, timezone.now())
+        else:
+            keep_alive(build, heartbeat_precision())
     return step
 
 

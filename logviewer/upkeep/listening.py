@@ -48,7 +48,8 @@ def listening_since(now: datetime) -> datetime | None:
     for begin, end in ListeningTime.objects.order_by("-until").values_list("since", "until"):
         if end < reach:
             break
-        since = reach = min(reach, begin)
+        since = begin if since is None else min(since, begin)
+        reach = min(reach, begin)
     return since
 
 

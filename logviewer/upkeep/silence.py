@@ -11,7 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from logviewer.chunkstore import ChunkStoreError
-from logviewer.intake.heartbeat import heartbeat_precision
+from logviewer.intake.changes import heartbeat_precision
 from logviewer.intake.silence import abandon_build, end_abandoned_build
 from logviewer.models import Build, BuildState, LogFile, LogState
 from logviewer.upkeep.listening import listening_since
