@@ -1,0 +1,106 @@
+"""Finds any of many byte strings in output at the speed at which output comes.
+
+A regular expression of 60 alternatives reads 20 MB/s, 40 times `bytes.find` 120 MB/s. Here two bytes are read at a
+time: decoded as UTF-16 (a copy of memory), output is a string of pairs, and one character class of rare pairs, at
+least one at an even and one at an odd place of each literal, is looked for at 400 to 600 MB/s (measured with 10
+secrets, 40 literals). Each hit is compared with the literals that have the pair there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from typing import TYPE_CHECKING, NamedTuple, Optional
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+MIN_LITERAL_BYTES = 3
+"""One pair at an even and one at an odd place."""
+
+COMMON_FIRST = b" e0t1a2oni3s5r4l6.8c7/9d-pum_ghfbyv:=wk\n'\",x()IETSLACRNODjPBMFU+>*[]GDzqWHV<;{}KYXJQZ"
+"""Bytes of build logs, most frequent first; what is not named is rarer than all of these."""
+
+RANKS = {byte: rank for rank, byte in enumerate(COMMON_FIRST)}
+
+
+class Span(NamedTuple):
+    """Where something lies in a buffer."""
+
+    start: int
+    end: int
+
+
+class Literals:
+    """A set of byte strings, each of at least `MIN_LITERAL_BYTES`, made ready to be looked for."""
+
+    def __init__(self, literals: Collection[bytes]) -> None:
+        self._literals = sorted(literals)
+        self._anchored: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
+        self._beginnings: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+        for literal in self._literals:
+            for parity in (0, 1):
+                place = min(range(parity, len(literal) - 1, 2), key=lambda at: _frequency(literal[at], literal[at + 1]))
+                self._anchored[chr(literal[place] | literal[place + 1] << 8)].append((place, literal))
+            for length in range(len(literal) - 1, 1, -1):
+                self._beginnings[literal[length - 2 : length]].append((length, literal))
+        self._first_bytes = {literal[:1] for literal in self._literals}
+        self._pairs = re.compile(f"[{re.escape(''.join(self._anchored))}]") if self._anchored else None
+
+    def spans(self, data: bytes) -> list[Span]:
+        """Where any of the literals lies in `data`, overlapping ones joined, from left to right."""
+        joined: list[Span] = []
+        for start, end in sorted(self._occurrences(data)):
+            if joined and start < joined[-1].end:
+                joined[-1] = Span(joined[-1].start, max(end, joined[-1].end))
+            else:
+                joined.append(Span(start, end))
+        return joined
+
+    def unfinished(self, data: bytes) -> int:
+        """Where the longest end of `data` begins that may be the beginning of a literal; its length if none does."""
+        known = [
+            length
+            for length, literal in self._beginnings.get(data[-2:], ())
+            if data.endswith(literal[max(0, length - 16) : length]) and data.endswith(literal[:length])
+        ]
+        return len(data) - max(known, default=int(data[-1:] in self._first_bytes))
+
+    def _occurrences(self, data: bytes) -> Iterator[tuple[int, int]]:
+        pairs = _as_pairs(data)
+        if pairs is None:
+            yield from self._occurrences_one_by_one(data)
+        elif self._pairs is not None:
+            for hit in self._pairs.finditer(pairs):
+                for place, literal in self._anchored[hit.group()]:
+                    start = 2 * hit.start() - place
+                    if start >= 0 and data.startswith(literal, start):
+                        yield start, start + len(literal)
+
+    def _occurrences_one_by_one(self, data: bytes) -> Iterator[tuple[int, int]]:
+        for literal in self._literals:
+            start = data.find(literal)
+            while start >= 0:
+                yield start, start + len(literal)
+                start = data.find(literal, start + 1)
+
+
+def _as_pairs(data: bytes) -> Optional[str]:
+    """Pairs of bytes as characters; None for what is no text, where four bytes may look like one character."""
+    count = len(data) // 2
+    pairs = str(memoryview(data)[: 2 * count], "utf-16-le", "surrogatepass")
+    return pairs if len(pairs) == count else None
+
+
+def _frequency(first: int, second: int) -> float:
+    """How often a pair is to be expected, in no particular unit: letters follow their like, digits too."""
+    kinds = {_kind(first), _kind(second)}
+    alike = 1.0 if len(kinds) == 1 else 0.1 if kinds <= {"lower", "upper", "digit"} else 0.5
+    return alike / (1 + RANKS.get(first, 200)) / (1 + RANKS.get(second, 200))
+
+
+def _kind(byte: int) -> str:
+    character = chr(byte)
+    return (
+        "digit" if character.isdigit() else "lower" if character.islower() else "upper" if character.isupper() else ""
+    )
