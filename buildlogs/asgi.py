@@ -1,6 +1,7 @@
 """The ASGI application: `daphne buildlogs.asgi:application`."""
 
 import os
+from functools import partial
 
 from django.core.asgi import get_asgi_application
 
@@ -15,10 +16,18 @@ from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from logviewer.doors.guard import guard  # noqa: E402
+from logviewer.doors.metrics import count_traffic  # noqa: E402
 from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
+from logviewer.doors.shutdown import end_well, shutdown  # noqa: E402
 from logviewer.live import chunk_store  # noqa: E402
+from logviewer.live.announce import announcer  # noqa: E402
+from logviewer.live.write_behind import write_behind  # noqa: E402
 from logviewer.upkeep.background import BackgroundUpkeep  # noqa: E402
+from logviewer.upkeep.listening import Listener  # noqa: E402
+
+FLUSH_SECONDS = 1.0
+"""What a database or a Redis that is away may cost at the end of the process; both are told again by what is next."""
 
 
 def close_connections(**_signal: object) -> None:
@@ -43,7 +52,16 @@ router = ProtocolTypeRouter(
     }
 )
 limits = Limits(settings.MAX_REQUESTS_PER_SECOND, settings.MAX_UPLOAD_BYTES_PER_SECOND)
-application = guard(limit_rates(router, limits, settings.TRUSTED_PROXIES))
+application = guard(count_traffic(shutdown.around(limit_rates(router, limits, settings.TRUSTED_PROXIES))))
 
-if settings.UPKEEP_IN_SERVER:  # this module is imported by servers and by nobody else
-    BackgroundUpkeep().start()
+# This module is imported by servers and by nobody else.
+if settings.LISTENING_TIMES:
+    Listener().start()
+if settings.UPKEEP_IN_SERVER:
+    upkeep = BackgroundUpkeep()
+    upkeep.start()
+    shutdown.at_first(upkeep.stop)
+shutdown.at_last(partial(write_behind.flush, FLUSH_SECONDS))
+shutdown.at_last(partial(announcer.flush, FLUSH_SECONDS))
+shutdown.at_last(chunk_store().close)
+end_well(shutdown)

@@ -52,6 +52,16 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
     }
+else:  # PostgreSQL; what stands in DATABASE_URL goes first
+    # A host that vanished is given up in seconds, not after the kernel's quarter of an hour.
+    DATABASES["default"]["OPTIONS"] = {
+        "connect_timeout": 3,
+        "keepalives_idle": 10,
+        "keepalives_interval": 3,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 10_000,
+        **DATABASES["default"].get("OPTIONS", {}),
+    }
 
 INSTALLED_APPS = [
     "daphne",  # first: its runserver replaces Django's
@@ -76,6 +86,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "logviewer.pages.away.DatabaseAwayMiddleware",
 ]
 ROOT_URLCONF = "buildlogs.urls"
 ASGI_APPLICATION = "buildlogs.asgi.application"
@@ -152,6 +163,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"in_one_line": {"()": "buildlogs.logs.InOneLine"}},
     "handlers": {
         "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
         "nowhere": {"class": "logging.NullHandler"},
@@ -162,5 +174,6 @@ LOGGING = {
         # Anyone can send a wrong Host; the answer says it, and a traceback each would fill the log.
         "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         "daphne": {"level": "WARNING"},
+        "channels_redis.pubsub": {"filters": ["in_one_line"]},
     },
 }

@@ -18,8 +18,9 @@ from logviewer.chunkstore import ArchiveAway, CorruptIndex, CorruptSealed, NoSuc
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed, renew_user
 from logviewer.doors.shutdown import GoingAway, shutdown
+from logviewer.live.database import AWAY_ERRORS
 from logviewer.resources.errors import AccessError
-from logviewer.resources.problems import STORE_AWAY, damage_text, problem_from
+from logviewer.resources.problems import DATABASE_AWAY, STORE_AWAY, damage_text, problem_from
 
 logger = logging.getLogger(__name__)
 
@@ -149,10 +150,12 @@ class Socket:
             await self._refuse(Refused(GOING_AWAY, str(going)))
         except ArchiveAway:
             await self._refuse(Refused(TRY_LATER, STORE_AWAY))
+        except AWAY_ERRORS:
+            await self._refuse(Refused(TRY_LATER, DATABASE_AWAY))
         except (CorruptIndex, CorruptSealed) as error:
             logger.exception("a log is damaged")
             await self._refuse(Refused(TRY_LATER, damage_text(error)))
-        except Exception:  # the database is away: what exactly is not for the viewer's eyes
+        except Exception:  # what exactly is not for the viewer's eyes
             logger.exception("a socket failed")
             await self._refuse(Refused(TRY_LATER, "the server failed, its log says why; try again later"))
         finally:
@@ -182,8 +185,9 @@ class Socket:
             self._lost_rights = refusal
             if self._work is not None:
                 self._work.cancel()
-        except Exception:
-            logger.exception("rights could not be looked at; trying again")
+        except Exception as error:
+            if not isinstance(error, AWAY_ERRORS):
+                logger.exception("rights could not be looked at; trying again")
             self._rights_timer = asyncio.get_running_loop().call_later(RIGHTS_INTERVAL_SECONDS, self._look_at_rights)
 
     async def _serve(self) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from logviewer.live.database import in_database
+from logviewer.live.database import AWAY_ERRORS, in_database
 from logviewer.live.events import Changed, Noun, log_group, noun_group
 from logviewer.live.flushing import Flusher
 from logviewer.live.store import open_reader
@@ -54,6 +54,7 @@ class Hub:
         self._nouns = WatchedNouns()
         self._tasks: set[asyncio.Task[None]] = set()
         self._looker: asyncio.Task[None] | None = None
+        self._version_look: asyncio.Task[None] | None = None
         self._layer_listener: asyncio.Task[None] | None = None
         self._channel: str | None = None
         self.gap_fills = 0
@@ -76,6 +77,10 @@ class Hub:
         """How many logs somebody watches here."""
         return len(self._watches)
 
+    def watches(self, log_id: int) -> bool:
+        """Whether somebody watches the log here; may be asked from any thread."""
+        return log_id in self._watches
+
     async def watch(self, log_id: int, key: str, listener: Callable[[], None]) -> LogWatch:
         """Join: when it returns, `listener` is called whenever the log's end may have moved.
 
@@ -93,6 +98,7 @@ class Hub:
             if watch is None:
                 watch = LogWatch(log_id, key, reader)
                 self._watches[log_id] = watch
+                watch.refresh()  # from here on announcements are heard
                 self._start()
                 self._spawn(self._join_group(watch))
                 watch.listen(listener)
@@ -171,7 +177,8 @@ class Hub:
                 watch.tidy()
                 if self._distributed() and not watch.joined_group:
                     self._spawn(self._join_group(watch))
-            await self._look_at_versions()
+            if self._version_look is None or self._version_look.done():  # a database that hangs must not hold up this
+                self._version_look = self._spawn(self._look_at_versions())
         self._looker = None
 
     async def _look_at_versions(self) -> None:
@@ -184,6 +191,8 @@ class Hub:
                 self._spawn(self._join_noun_group(noun))
         try:
             versions = await in_database(look_up_versions, nouns)
+        except AWAY_ERRORS:  # its being away is in the log already
+            return
         except Exception:
             logger.exception("builds cannot be looked at")
             return
@@ -270,8 +279,8 @@ def all_hubs() -> list[Hub]:
 
 
 def wake_everywhere(log_id: int) -> None:
-    """Wake the log's viewers in all hubs of this process, from any thread."""
-    _call_everywhere(lambda hub: hub.wake(log_id))
+    """Wake the log's viewers in all hubs of this process, from any thread; no loop is woken where there are none."""
+    _call_everywhere(lambda hub: hub.wake(log_id), lambda hub: hub.watches(log_id))
 
 
 def changed_everywhere(message: Changed) -> None:
@@ -279,10 +288,12 @@ def changed_everywhere(message: Changed) -> None:
     _call_everywhere(lambda hub: hub.changed(message))
 
 
-def _call_everywhere(call: Callable[[Hub], None]) -> None:
+def _call_everywhere(call: Callable[[Hub], None], concerns: Callable[[Hub], bool] = lambda _hub: True) -> None:
     with _hubs_lock:
         hubs = list(_hubs.items())
     for loop, hub in hubs:
+        if not concerns(hub):
+            continue
         try:
             loop.call_soon_threadsafe(call, hub)
         except RuntimeError:  # the loop is closed: nobody watches there any more

@@ -26,6 +26,7 @@ from logviewer.chunkstore import (
     StorageFull,
 )
 from logviewer.intake.errors import AlreadyFinished, Conflict
+from logviewer.live.database import AWAY_ERRORS
 from logviewer.models import IllegalTransition
 from logviewer.resources.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated
 
@@ -36,6 +37,11 @@ RETRY_FULL_SECONDS = 30
 
 RETRY_AWAY_SECONDS = 10
 """Twice as long as nobody asks another store again that did not answer."""
+
+RETRY_DATABASE_SECONDS = 2
+"""A database that was restarted is back in a moment."""
+
+DATABASE_AWAY = "The server's database does not answer at the moment. Nothing is lost: try again later."
 
 STORE_AWAY = "This log lies in another store, which does not answer at the moment. Nothing is lost: try again later."
 """What is said of it everywhere; which store, and what is wrong with it, is in the server's log."""
@@ -238,6 +244,12 @@ def _store_away(error: ArchiveAway) -> Problem:
     return Problem("store-away", "The store of this log is away", 503, STORE_AWAY, headers=headers)
 
 
+def database_away(_error: object = None) -> Problem:
+    """The database cannot be asked: who may do what is not known, so that nothing was done."""
+    headers = {"Retry-After": str(RETRY_DATABASE_SECONDS)}
+    return Problem("database-away", "The database is away", 503, DATABASE_AWAY, headers=headers)
+
+
 def damage_text(error: CorruptIndex | CorruptSealed) -> str:
     """What is wrong with a log, for whoever reads it; on which file system it lies is nobody's business."""
     return f"This log is damaged on the server: {error.detail}."
@@ -274,6 +286,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callab
     (StorageFull, _storage_full),
     (StorageDenied, _storage_denied),
     (ArchiveAway, _store_away),
+    (AWAY_ERRORS, database_away),
     (CorruptIndex, _damaged_index),
     (CorruptSealed, _damaged_sealed),
     ((ObjectDoesNotExist, NoSuchLog), _gone_meanwhile),
