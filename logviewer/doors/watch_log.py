@@ -176,7 +176,7 @@ class WatchLog(ConsumerMixin, Socket):
         await self.say(
             {
                 "type": "logFinished",
-                "state": LogState.FINISHED if row.state == LogState.OPEN else row.state,
+                "state": LogState.FINISHED,
                 "size": end.size,
                 "lines": end.lines,
                 "sha256": row.sha256,
@@ -196,7 +196,7 @@ class WatchLog(ConsumerMixin, Socket):
         pause_seconds = FIRST_ROW_PAUSE_SECONDS
         while True:
             row = await in_database(LogFile.objects.get, pk=self.log.pk)
-            if row.state != LogState.OPEN or pause_seconds > LAST_ROW_PAUSE_SECONDS:
+            if row.is_finished or pause_seconds > LAST_ROW_PAUSE_SECONDS:
                 return row
             await asyncio.sleep(pause_seconds)
             pause_seconds *= 2
