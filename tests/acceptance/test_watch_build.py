@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
 from tests.acceptance.client import Writer, entry
@@ -96,6 +97,7 @@ async def test_an_event_that_was_never_announced_is_noticed(server: Server, writ
         assert [step["name"] for step in event["steps"]] == ["elsewhere"]
 
 
+@pytest.mark.bad_input("a message that makes no sense")
 async def test_anything_else_is_4400(server: Server, writer: Writer, token: str) -> None:
     build = writer.post("/builds", {"project": "demo", "builder": "watched"})
     async with watching(server, token, build["id"]) as socket:
@@ -105,6 +107,7 @@ async def test_anything_else_is_4400(server: Server, writer: Writer, token: str)
         assert (error["type"], error["status"]) == ("error", 4400)
 
 
+@pytest.mark.bad_input("an unknown id")
 async def test_who_may_not_see_the_build_is_told_4404(server: Server, writer: Writer, token: str) -> None:
     build = writer.post("/builds", {"project": "demo", "builder": "watched"})
     await refused(server, f"/ws/builds/{build['id']}/", 4404)
