@@ -56,6 +56,13 @@ class OwnRedis:
             self._process.wait(START_SECONDS)
             self._process = None
 
+    def kill(self) -> None:
+        """End it with -9."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(START_SECONDS)
+        self._process = None
+
     def freeze(self) -> None:
         """Let it hang: connections stay open and are accepted, and nothing is answered."""
         assert self._process is not None
