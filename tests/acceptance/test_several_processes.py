@@ -20,7 +20,7 @@ from tests.acceptance.client import Viewer, Writer
 from tests.acceptance.server import Server
 from tests.acceptance.watched_log import write_while_watched
 
-FAULTS = {"BUILDLOGS_TEST_DROP": "0.5", "BUILDLOGS_TEST_DOUBLE": "0.5", "BUILDLOGS_TEST_DELAY": "0.7"}
+FAULTS = {"BUILDLOGS_TEST_DROP": "0.5", "BUILDLOGS_TEST_DOUBLE": "0.2", "BUILDLOGS_TEST_DELAY": "0.2"}
 VIEWERS = 20
 
 pytestmark = [

@@ -1,6 +1,6 @@
 """In bad weather, on one process and on two: no viewer misses a byte, and no file differs from what was sent.
 
-BUILDLOGS_SOAK_SECONDS is for how long it blows in all, BUILDLOGS_SOAK_SEED the seed of a run to be repeated.
+BUILDLOGS_TEST_SOAK_SECONDS is for how long it blows in all, BUILDLOGS_TEST_SOAK_SEED the seed of a run to be repeated.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from tests.acceptance.soak.site import Site
 from tests.acceptance.soak.soak import Soak, check_files
 from tests.acceptance.soak.trace import Trace
 
-SECONDS = float(os.environ.get("BUILDLOGS_SOAK_SECONDS", "70"))
-SEED = int(os.environ.get("BUILDLOGS_SOAK_SEED") or random.SystemRandom().randrange(10**9))
+SECONDS = float(os.environ.get("BUILDLOGS_TEST_SOAK_SECONDS", "80"))
+SEED = int(os.environ.get("BUILDLOGS_TEST_SOAK_SEED") or random.SystemRandom().randrange(10**9))
 SHARES = {"BUILDLOGS_TEST_DROP": "0.2", "BUILDLOGS_TEST_DOUBLE": "0.2", "BUILDLOGS_TEST_DELAY": "0.1"}
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(SECONDS + 400)]
