@@ -52,6 +52,9 @@ MAX_JOB_BYTES = 1024 * 1024
 MAX_JOB_LOGS = 64
 """What is stored in one go on a thread: the hop there and back costs as much as a small frame."""
 
+MAX_LOOKED_UP_LOGS = 200
+"""In one query, as a build's logs are begun together."""
+
 MAX_IDLE_LOGS = 4096
 """Logs that a socket remembers between their frames; one that was forgotten is looked up again."""
 
@@ -90,6 +93,8 @@ class Intake(Socket):
         super().__init__(scope, receive, send)
         self._rights = 0
         self._lanes: OrderedDict[int, _Lane] = OrderedDict()
+        self._unknown: deque[_Lane] = deque()
+        self._looking_up = False
         self._ready: deque[_Lane] = deque()
         self._jobs = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -110,20 +115,32 @@ class Intake(Socket):
         self.caller = caller
         self._rights += 1
 
-    async def _look_up(self, lane: _Lane) -> None:
-        """Find out whether the caller may write the log, then go on with its frames."""
-        rights = self._rights
-        try:
-            log = await in_database(access.writable_log, self.caller, lane.log_id)
-            lane.target, lane.error, lane.rights = Target.of(log), None, rights
-        except AccessError as error:
-            lane.target, lane.error, lane.rights = None, error, rights
-        except Exception as error:
+    async def _look_up_waiting(self) -> None:
+        """Find out whether the caller may write the logs that wait for it, then go on with their frames."""
+        while self._unknown:
+            lanes = [self._unknown.popleft() for _ in range(min(len(self._unknown), MAX_LOOKED_UP_LOGS))]
+            rights = self._rights
+            try:
+                answers = await in_database(access.writable_logs, self.caller, [lane.log_id for lane in lanes])
+            except Exception as error:
+                self._go_on_unasked(lanes, error)
+                continue
+            for lane in lanes:
+                answer = answers[lane.log_id]
+                lane.target = None if isinstance(answer, AccessError) else Target.of(answer)
+                lane.error = answer if isinstance(answer, AccessError) else None
+                lane.rights = rights
+                self._go_on(lane)
+        self._looking_up = False
+
+    def _go_on_unasked(self, lanes: Sequence[_Lane], error: Exception) -> None:
+        """The database could not be asked: what could be written to before can be as long as it is away."""
+        logger.warning("rights to %d logs could not be looked at: %s", len(lanes), error)
+        for lane in lanes:
             if lane.target is None:
                 self._refuse_all(lane, error)
-                return
-            logger.warning("rights to log %s could not be looked at: %s", lane.log_id, error)
-        self._go_on(lane)
+            else:
+                self._make_ready(lane)
 
     # Frames come in.
 
@@ -198,14 +215,21 @@ class Intake(Socket):
         if not lane.frames:
             lane.busy = False
         elif lane.rights != self._rights:
-            self._spawn(self._look_up(lane))
+            self._unknown.append(lane)
+            if not self._looking_up:
+                self._looking_up = True
+                self._spawn(self._look_up_waiting())
         elif lane.error is not None:
             self._refuse_all(lane, lane.error)
         else:
-            self._ready.append(lane)
-            if self._jobs < MAX_JOBS:
-                self._jobs += 1
-                self._spawn(self._store_ready())
+            self._make_ready(lane)
+
+    def _make_ready(self, lane: _Lane) -> None:
+        """Have a lane's frames stored; a few jobs do that for all of them."""
+        self._ready.append(lane)
+        if self._jobs < MAX_JOBS:
+            self._jobs += 1
+            self._spawn(self._store_ready())
 
     def _spawn(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)

@@ -1,6 +1,7 @@
-"""Keeping the database's copy of an open log's counters near the truth, at most once a second a log.
+"""Keeping the database's copy of open logs' counters near the truth, at most once a second a log.
 
-Written behind the acknowledgement, never before it: a slow database must not slow a build.
+Written behind the acknowledgement, never before it: a slow database must not slow a build. What is due at once is
+written at once, in one statement for all: a row by itself costs 0.5 ms, and a thousand logs are due each second.
 """
 
 from __future__ import annotations
@@ -8,8 +9,9 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from functools import partial
+from collections.abc import Mapping
 
+from django.db import connection, transaction
 from django.utils import timezone
 
 from logviewer.chunkstore import LogEnd
@@ -21,17 +23,18 @@ WRITE_INTERVAL_SECONDS = 1.0
 MAX_REMEMBERED_LOGS = 10_000
 
 _written_at: OrderedDict[int, float] = OrderedDict()
+_waiting: dict[int, LogEnd] = {}
 _lock = threading.Lock()
 
 
 def note(log_id: int, end: LogEnd) -> None:
     """Have the row follow the store, if it has not for a second; called for all output (`output.append_output`)."""
-    if _due(log_id):
-        write_behind.put(("counters of log", log_id), partial(write, log_id, end))
+    if _due(log_id, end):
+        write_behind.put("counters of open logs", _write_waiting)
 
 
-def _due(log_id: int) -> bool:
-    """Whether the row was not written for a second; says so to one caller only."""
+def _due(log_id: int, end: LogEnd) -> bool:
+    """Whether the row was not written for a second; says so to one caller only, whose news then waits."""
     now = time.monotonic()
     with _lock:
         if now - _written_at.get(log_id, 0.0) < WRITE_INTERVAL_SECONDS:
@@ -40,15 +43,30 @@ def _due(log_id: int) -> bool:
         _written_at.move_to_end(log_id)
         while len(_written_at) > MAX_REMEMBERED_LOGS:
             _written_at.popitem(last=False)
+        _waiting[log_id] = end
         return True
 
 
-def write(log_id: int, end: LogEnd) -> None:
-    """Write the counters into the row of an open log, and note that its build's writer lives."""
-    changed = (
-        LogFile.objects.filter(pk=log_id)
-        .exclude(state=LogState.FINISHED)
-        .update(size=end.size, lines=end.lines, received=end.received, omitted=end.omitted, written_at=timezone.now())
+def _write_waiting() -> None:
+    with _lock:
+        ends = dict(_waiting)
+        _waiting.clear()
+    write(ends)
+
+
+def write(ends: Mapping[int, LogEnd]) -> None:
+    """Write the counters into the rows of open logs, and note that their builds' writers live."""
+    quote = connection.ops.quote_name
+    values = ", ".join(f"{quote(name)} = %s" for name in ("size", "lines", "received", "omitted", "written_at"))
+    statement = (
+        f"UPDATE {quote(LogFile._meta.db_table)} SET {values} "  # noqa: S608 - names of our own
+        f"WHERE {quote('id')} = %s AND {quote('state')} <> %s"
     )
-    if changed:
-        note_output(log_id)
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    rows = [
+        (end.size, end.lines, end.received, end.omitted, now, log_id, LogState.FINISHED.value)
+        for log_id, end in ends.items()
+    ]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.executemany(statement, rows)
+    note_output(list(ends))

@@ -64,6 +64,10 @@ class Mailbox(Generic[Key, Item]):
                     return False
         return True
 
+    def is_empty(self) -> bool:
+        """Whether nothing waits."""
+        return not self._waiting
+
     def put_back(self, items: dict[Key, Item]) -> None:
         """Leave again what was taken, where nothing newer has come."""
         with self._lock:

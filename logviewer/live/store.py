@@ -8,12 +8,24 @@ from django.conf import settings
 
 from logviewer.chunkstore import ChunkStore, FsyncPolicy, LogReader
 from logviewer.live.archive import open_archive
+from logviewer.live.descriptors import raise_descriptor_limit
+
+MAX_OPEN_LOGS = 2048
+"""That are kept open for appending: with fewer than are written to, each append opens its log again."""
+
+DESCRIPTORS_FOR_EACH = 4
+"""An open log takes two, at worst three; the others are for viewers."""
 
 
 @cache
 def chunk_store() -> ChunkStore:
     """The store under the settings' LOGS_DIR, opened on first use; one a process, safe for threads."""
-    return ChunkStore(settings.LOGS_DIR, fsync=FsyncPolicy(settings.BUILDLOGS_FSYNC), archive=open_archive())
+    return ChunkStore(
+        settings.LOGS_DIR,
+        fsync=FsyncPolicy(settings.BUILDLOGS_FSYNC),
+        max_open=min(MAX_OPEN_LOGS, raise_descriptor_limit() // DESCRIPTORS_FOR_EACH),
+        archive=open_archive(),
+    )
 
 
 def open_reader(key: str) -> LogReader:

@@ -8,6 +8,7 @@ staff, and does not exist for anybody else. Writing needs the scope `write` of a
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
@@ -19,7 +20,7 @@ from django.utils import timezone
 from logviewer.live.write_behind import write_behind
 from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope, Visibility
 from logviewer.models.token import digest
-from logviewer.resources.errors import Forbidden, NotFound, Unauthenticated
+from logviewer.resources.errors import AccessError, Forbidden, NotFound, Unauthenticated
 
 Row = TypeVar("Row", Build, Step, LogFile)
 
@@ -174,6 +175,28 @@ def writable_log(caller: Caller, log_id: int) -> LogFile:
     log = _log(log_id)
     check_write(caller, log.step.build.builder.project, "log")
     return log
+
+
+def writable_logs(caller: Caller, log_ids: Sequence[int]) -> dict[int, LogFile | AccessError]:
+    """For each id what `writable_log` returns or raises, in one query for all; at most some hundred ids.
+
+    Raises:
+        Unauthenticated: nobody is asking.
+    """
+    check_may_write_at_all(caller)
+    rows = LogFile.objects.select_related("step__build__builder__project")
+    logs = rows.in_bulk([log_id for log_id in log_ids if 0 <= log_id <= MAX_ID])
+    answers: dict[int, LogFile | AccessError] = {}
+    for log_id in log_ids:
+        try:
+            log = logs.get(log_id)
+            if log is None:
+                raise NotFound("log")
+            check_write(caller, log.step.build.builder.project, "log")
+            answers[log_id] = log
+        except AccessError as error:
+            answers[log_id] = error
+    return answers
 
 
 def writable_project_slug(caller: Caller, slug: str) -> None:

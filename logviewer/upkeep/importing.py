@@ -156,4 +156,4 @@ def _stopped(error: Exception, created: Created | None) -> ImportStopped:
 def _note_end(log: LogFile) -> None:
     """Bring an open log's row up to what was stored: nobody else will, once the process has ended."""
     with suppress(ChunkStoreError, OSError, DatabaseError), chunk_store().reader(log.key) as reader:
-        counters.write(log.pk, reader.end())
+        counters.write({log.pk: reader.end()})
