@@ -9,9 +9,11 @@ import shutil
 import signal
 import socket
 import sqlite3
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import count
 from pathlib import Path
 
 import httpx
@@ -26,6 +28,7 @@ from tests.acceptance.test_stalled import handshake, stalled
 
 END_SECONDS = 5.0
 SLACK_SECONDS = 5.0  # of a machine at load 8
+WINDOW_BYTES = 4 * 1024 * 1024  # what a socket may have unacknowledged
 LARGE = 8_000_000  # more than the sockets of a stalled client take
 BODY = b"x" * 99 + b"\n"
 UPLOADED = BODY * 5_000
@@ -109,6 +112,8 @@ async def test_everybody_is_told_and_all_that_was_acknowledged_is_written(ending
     follower = asyncio.ensure_future(asyncio.to_thread(follow, ending, token, log["id"], pieces))
     uploader = Uploader(ending, token, uploaded["id"])
     uploading = asyncio.ensure_future(asyncio.to_thread(uploader.run))
+    sent = writer.post(f"/steps/{log['step']}/logs", {"name": "sent"})
+    sender = asyncio.ensure_future(send_frames(ending, token, sent["id"]))
     while not pieces or uploader.received < 5 * len(UPLOADED):
         await asyncio.sleep(0.02)
     draining = [asyncio.ensure_future(viewer.drain()) for viewer in viewers]
@@ -123,18 +128,52 @@ async def test_everybody_is_told_and_all_that_was_acknowledged_is_written(ending
     assert await follower is False, "a follower was told that the log had ended"
     assert b"".join(pieces) == b"a line\n"
     await uploading
+    acknowledged = await sender
     wait_for_end(ending, signalled_at)
     assert uploader.last in ("503 going-away", "ConnectError", "RemoteProtocolError", "ReadError", "WriteError")
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", ending.port), timeout=5)
 
-    index = next(ending.data_dir.glob(f"logs/**/*-{uploaded['id']}.idx"))
-    stored = independent_reader.read(index.parent, index.stem)
-    assert stored.received >= uploader.received
-    assert independent_reader.synced(index.parent, index.stem) == len(stored.extents)
+    assert stored_bytes(ending, uploaded["id"]) >= uploader.received
+    assert stored_bytes(ending, sent["id"]) == acknowledged, "what a socket has sent is stored, and so acknowledged"
     with closing(sqlite3.connect(ending.data_dir / "buildlogs.sqlite3")) as database:
         (counted,) = database.execute("SELECT received FROM logviewer_logfile WHERE id = ?", [log["id"]]).fetchone()
     assert counted == len(b"a line\n")
+
+
+def stored_bytes(server: Server, log_id: int) -> int:
+    """How much of a log is on disk; all of it must be on stable storage."""
+    index = next(server.data_dir.glob(f"logs/**/*-{log_id}.idx"))
+    log = independent_reader.read(index.parent, index.stem)
+    assert independent_reader.synced(index.parent, index.stem) == len(log.extents)
+    return log.received
+
+
+async def send_frames(server: Server, token: str, log_id: int) -> int:
+    """Send frames over a socket until it is closed, which must be with 1001; returns what was acknowledged."""
+    headers = {"Authorization": f"Bearer {token}"}
+    url = f"{server.websocket_url}/ws/intake/"
+    received = 0
+    async with connect(url, additional_headers=headers, subprotocols=["buildlogs.v1"]) as client:  # type: ignore[list-item]
+
+        async def send() -> None:
+            for offset in count(0, len(UPLOADED)):
+                header = json.dumps({"log": log_id, "offset": offset}).encode()
+                await client.send(struct.pack(">I", len(header)) + header + UPLOADED_BODY)
+                while offset - received > WINDOW_BYTES - 2 * len(UPLOADED):
+                    await asyncio.sleep(0.005)
+
+        sending = asyncio.ensure_future(send())
+        with contextlib.suppress(ConnectionClosed):
+            async for message in client:
+                said = json.loads(message)
+                if said["type"] == "received":
+                    received = said["offset"]
+        sending.cancel()
+        await asyncio.gather(sending, return_exceptions=True)
+        assert client.close_code == 1001
+    assert received
+    return received
 
 
 class Uploader:

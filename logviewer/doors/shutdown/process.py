@@ -115,6 +115,7 @@ class Shutdown:
             return
         self._began = time.monotonic()
         self._nobody = asyncio.Event()
+        logger.info("ending: %d requests and sockets are told", self._served)
         if not self._served:
             self._nobody.set()
         threading.Thread(target=self._end_anyway, name="shutdown", daemon=True).start()
@@ -130,6 +131,7 @@ class Shutdown:
         try:
             async with asyncio.timeout(self.left_seconds(DRAIN_SECONDS)):
                 await self._nobody.wait()
+            logger.info("nobody is served any more, %.2f s after the signal", time.monotonic() - self._began)
         except TimeoutError:
             logger.warning("%d requests and sockets did not end by themselves", self._served)
 
@@ -146,6 +148,7 @@ class Shutdown:
             if late:
                 logger.warning("%s takes too long and is given up", _name(write))
                 return
+        logger.info("all is written, %.2f s after the signal", time.monotonic() - self._began)
 
     def _last_answer(self, send: Send) -> Send:
         """`send`, but an answer given while the process ends is the last one on its connection."""
