@@ -88,6 +88,22 @@ class LogEntry:
     attached: bool = False
 
 
+class LeftLogs(NamedTuple):
+    """What lies in the spool directory.
+
+    Attributes:
+        logs: directories and entries of those that are to be delivered by whoever asked.
+        in_work: those that a living process delivers.
+        elsewhere: those for another server.
+        unreadable: directories of which nobody knows what they hold.
+    """
+
+    logs: list[tuple[Path, LogEntry]]
+    in_work: list[LogEntry]
+    elsewhere: list[LogEntry]
+    unreadable: list[Path]
+
+
 @dataclass
 class Ledger:
     """The spool directory."""
@@ -185,22 +201,49 @@ class Ledger:
         """Write a log's state."""
         _write_json(path / "state.json", asdict(log))
 
-    def left_logs(self, references: set[str], server: str, report: Report) -> list[tuple[Path, LogEntry]]:
-        """Complete logs of a build that their own process could not deliver, locked by this one now.
+    def left_logs(self, server: str, report: Report, references: Optional[set[str]] = None) -> LeftLogs:
+        """Logs for `server` whose own process has ended without delivering them, locked by this one now.
 
-        A log that cannot be read is reported and left where it is: nobody can know which build it belongs to.
+        All of them, or those of one build. Logs that join a step come after the steps. One that cannot be read is
+        reported and left where it is: nobody can know which build it belongs to.
         """
-        left = []
+        left = LeftLogs([], [], [], [])
         for path in self._log_directories(report):
             try:
                 log = _read_log(path)
-                if log.build in references and log.server == server and log.results is not None and self.lock(path):
-                    left.append((path, log))
+                if references is not None and log.build not in references:
+                    continue
+                if log.server != server:
+                    left.elsewhere.append(log)
+                elif self.lock(path):
+                    left.logs.append((path, log))
+                else:
+                    left.in_work.append(log)
             except FileNotFoundError:
                 continue  # being created, or delivered and deleted just now
             except (OSError, ValueError, TypeError) as error:
                 report(f"the spool {path} cannot be read, and is left as it is: {error}")
+                left.unreadable.append(path)
+        left.logs.sort(key=lambda found: (found[1].attached, found[1].step_number or 0))
         return left
+
+    def reconsider_builds(self) -> None:
+        """Forget that builds were refused: whatever the reason was, somebody thinks it is gone."""
+        for build in self._builds_of_nobody():
+            if build.refused is not None:
+                build.refused = None
+                self.save_build(build)
+
+    def left_builds(self) -> list[BuildEntry]:
+        """Builds that have ended without the server being told, and that no living process has."""
+        return [build for build in self._builds_of_nobody() if build.results is not None]
+
+    def _builds_of_nobody(self) -> Iterator[BuildEntry]:
+        for path in sorted((self.directory / "builds").glob("*.json")):
+            with contextlib.suppress(OSError, ValueError, TypeError):  # finished just now; or torn by a crash
+                build = BuildEntry(**json.loads(path.read_text()))
+                if not self.is_kept(build.reference):
+                    yield build
 
     def _log_directories(self, report: Report) -> list[Path]:
         try:

@@ -7,17 +7,20 @@ from typing import TYPE_CHECKING, Optional
 
 from .clock import now_us
 from .lines import LineHolder
-from .wire import HEADER, Piece
+from .masking import Mask
+from .wire import HEADER, STDERR, STDOUT, Piece
 
 if TYPE_CHECKING:
     from .spool import Spool
 
 
 class Recorder:
-    """Between the pipes and the spool: keeps lines whole, counts and hashes the payload. Used by one thread."""
+    """Between the pipes and the spool: masks secrets, keeps lines whole, counts and hashes. Used by one thread."""
 
-    def __init__(self, spool: Spool) -> None:
+    def __init__(self, spool: Spool, mask: Optional[Mask] = None) -> None:
         self._spool = spool
+        self._mask = mask or Mask()
+        self._channel_masks = {channel: self._mask.channel() for channel in (STDOUT, STDERR)}
         self._lines = LineHolder()
         self._sha256 = hashlib.sha256()
         self._at_line_start = True
@@ -29,6 +32,9 @@ class Recorder:
 
     def output(self, channel: int, time_us: int, data: bytes) -> None:
         """Bytes of stdout or stderr that were read at `time_us`."""
+        mask = self._channel_masks[channel]
+        if mask is not None:
+            data = mask.take(data)
         self._store(self._lines.take(channel, time_us, data))
 
     def expire(self, time_us: int) -> None:
@@ -36,13 +42,16 @@ class Recorder:
         self._store(self._lines.expire(time_us))
 
     def flush(self) -> None:
-        """Let go all that is held: nothing more will come."""
+        """Let go all that is held: nothing more will come of the channels."""
+        for channel, mask in self._channel_masks.items():
+            if mask is not None:
+                self._store(self._lines.take(channel, now_us(), mask.complete()))
         self._store(self._lines.flush())
 
     def header(self, text: str) -> None:
         """Something the agent says itself; starts on a line of its own."""
-        self.flush()
-        data = text.encode("utf-8", "surrogateescape")
+        self._store(self._lines.flush())
+        data = self._mask.text(text).encode("utf-8", "surrogateescape")
         self._store([Piece(HEADER, now_us(), data if self._at_line_start else b"\n" + data)])
 
     def close(self) -> tuple[int, Optional[str]]:

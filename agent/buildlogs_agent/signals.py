@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING, Callable
-
-if TYPE_CHECKING:
-    import subprocess
+from typing import Callable
 
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
@@ -22,7 +18,8 @@ class SignalGate:
 
     The command stays in the agent's process group: it must be able to read from the terminal, and whoever kills the
     group must reach it even when the agent is gone. So a Ctrl-C at the terminal has reached it already, and is not
-    passed on a second time (many programs take a second one as "now!").
+    passed on a second time (many programs take a second one as "now!"). A command that has a terminal of its own or a
+    timeout is in a process group of its own all the same (see `process`): then it gets all of them from here.
 
     Attributes:
         received: signals that arrived before `command_ended`, whoever sent them.
@@ -40,25 +37,31 @@ class SignalGate:
         """Between fork and exec: give the command the signals as they were before this gate."""
         signal.pthread_sigmask(signal.SIG_SETMASK, self._original)
 
-    def pass_on_to(self, process: subprocess.Popen[bytes], end_the_wait: Callable[[], None]) -> None:
-        """From now on send signals to `process`; once `command_ended` is set, call `end_the_wait` instead."""
+    def pass_on_to(
+        self, send_signal: Callable[[int], None], end_the_wait: Callable[[], None], is_apart: bool = False
+    ) -> None:
+        """From now on hand signals to `send_signal`; once `command_ended` is set, call `end_the_wait` instead.
+
+        `is_apart`: the command is in a process group of its own, where what the terminal sends to ours is not sent.
+        """
         if not self._watched:
             return
         try:
-            threading.Thread(target=self._watch, args=(process, end_the_wait), name="signals", daemon=True).start()
+            threading.Thread(
+                target=self._watch, args=(send_signal, end_the_wait, is_apart), name="signals", daemon=True
+            ).start()
         except RuntimeError:  # no thread to be had: let the signals end the agent, which nobody could interrupt else
             signal.pthread_sigmask(signal.SIG_SETMASK, self._original)
 
-    def _watch(self, process: subprocess.Popen[bytes], end_the_wait: Callable[[], None]) -> None:
+    def _watch(self, send_signal: Callable[[int], None], end_the_wait: Callable[[], None], is_apart: bool) -> None:
         while True:
             number, from_terminal = _next_signal(self._watched)
             if self.command_ended:
                 end_the_wait()
                 continue
             self.received.add(number)
-            if not from_terminal:
-                with contextlib.suppress(OSError):  # the command is another user's now (`sudo`): the next must get here
-                    process.send_signal(number)  # does nothing where the process has ended just now
+            if is_apart or not from_terminal:
+                send_signal(number)
 
 
 def _next_signal(watched: set[signal.Signals]) -> tuple[int, bool]:

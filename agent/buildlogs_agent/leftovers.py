@@ -1,0 +1,90 @@
+"""What earlier calls of the agent could not deliver: their logs, and how their builds ended."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from . import headers
+from .attaching import AttachedUpload
+from .clock import now_us
+from .errors import GaveUp, Refused
+from .spool import Spool
+from .upload import LogUpload, ensure_build
+from .wire import HEADER, Piece
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from .ledger import BuildEntry, LogEntry
+    from .steps import Services
+
+
+def deliver_log(services: Services, path: Path, log: LogEntry) -> bool:
+    """Deliver one log that is locked by this process; whether that has succeeded. What went wrong is reported."""
+    try:
+        spool = Spool(path)
+        if log.results is None:
+            _end_in_its_place(spool, log)
+        upload_type = AttachedUpload if log.attached else LogUpload
+        upload = upload_type(services.api, services.ledger, spool, log, services.patience, services.report)
+        upload.deliver()
+    except Exception as error:  # whatever is wrong with one log, the others and the build's end are to be told
+        services.report(f"step {log.step_name!r} is not delivered, its spool {path} cannot be used: {error}")
+        return False
+    if upload.delivered:
+        services.report(f"step {log.step_name!r} is delivered now")
+    return upload.delivered
+
+
+def _end_in_its_place(spool: Spool, log: LogEntry) -> None:
+    """The agent that wrote this log was killed: what it had stored is all there is."""
+    if log.log_type == "stdio":
+        text = headers.agent_died()
+        spool.append([Piece(HEADER, now_us(), f"\n{text}".encode())])
+    log.results, log.received, log.sha256 = "exception", spool.end, None
+
+
+def deliver_all(services: Services) -> bool:
+    """`buildlogs flush`: deliver what is left, of all builds; whether nothing is left then."""
+    services.ledger.reconsider_builds()
+    found = services.ledger.left_logs(services.api.server, services.report)
+    undelivered = len(found.logs)
+    for path, log in found.logs:
+        undelivered -= deliver_log(services, path, log)
+        if services.patience.exhausted:
+            break
+    builds = services.ledger.left_builds()
+    unfinished = sum(not _finish_build(services, build) for build in builds)
+    _tell_what_is_left(services, len(found.logs), undelivered, unfinished)
+    if found.in_work:
+        services.report(f"{len(found.in_work)} logs are left to the agents that are sending them")
+    for server in sorted({log.server for log in found.elsewhere}):
+        services.report(f"there is something for another server: buildlogs --server {server} flush")
+    return not (undelivered or unfinished or found.unreadable or found.elsewhere)
+
+
+def _tell_what_is_left(services: Services, logs: int, undelivered: int, unfinished: int) -> None:
+    if undelivered or unfinished:
+        kept = services.ledger.directory
+        services.report(f"{undelivered} logs and the results of {unfinished} builds are left; they are kept in {kept}")
+    else:
+        services.report(f"{logs} logs delivered, nothing is left for {services.api.server}")
+
+
+def _finish_build(services: Services, build: BuildEntry) -> bool:
+    results = build.results or "exception"
+    try:
+        if services.patience.exhausted:
+            return False
+        known = ensure_build(services.api, services.ledger, build.reference, services.patience)
+        services.patience.persist(lambda timeout: services.api.finish_build(known, results, timeout))
+    except GaveUp as reason:
+        services.report(f"the build's results are not delivered: {reason}")
+        return False
+    except Refused as refused:
+        services.report(f"the server refused the build's results: {refused}")
+        return False
+    with contextlib.suppress(OSError):
+        services.ledger.forget_build(build.reference)
+    return True
