@@ -55,7 +55,11 @@ def _write_waiting() -> None:
 
 
 def write(ends: Mapping[int, LogEnd]) -> None:
-    """Write the counters into the rows of open logs, and note that their builds' writers live."""
+    """Note that the writers of these logs' builds live, then write the counters into the rows of those that are open.
+
+    In this order: upkeep ends a build that was given up unless more was received than its logs' rows say (`silence`).
+    """
+    note_output(list(ends))
     quote = connection.ops.quote_name
     values = ", ".join(f"{quote(name)} = %s" for name in ("size", "lines", "received", "omitted", "written_at"))
     statement = (
@@ -69,4 +73,3 @@ def write(ends: Mapping[int, LogEnd]) -> None:
     ]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(statement, rows)
-    note_output(list(ends))
