@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import platform
+import resource
 import shlex
 import statistics
 import subprocess
@@ -227,6 +228,14 @@ def arguments(description: str) -> argparse.ArgumentParser:
     parser.add_argument("--quick", action="store_true", help="little data, one run, nothing written: does it work?")
     parser.add_argument("--output", type=Path, help="where NAME.json goes (default: benchmarks/results)")
     return parser
+
+
+def allow_descriptors(count: int) -> None:
+    """Let this process, and those that it starts from now on, have so many descriptors open, if the machine does."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count if hard == resource.RLIM_INFINITY else min(count, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def peer_argument(parser: argparse.ArgumentParser) -> None:

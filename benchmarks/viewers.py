@@ -22,7 +22,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.measure import percentile
+from benchmarks.measure import allow_descriptors, percentile
 from benchmarks.websocket import BINARY, TEXT, WebSocket
 
 HALF_WINDOW_BYTES = 524_288
@@ -130,8 +130,7 @@ def main() -> None:
     parser.add_argument("viewers", type=int)
     parser.add_argument("--bare", action="store_true")
     options = parser.parse_args()
-    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, options.viewers + SPARE_DESCRIPTORS), most))
+    allow_descriptors(2 * options.viewers + SPARE_DESCRIPTORS)
     token = None if options.bare else os.environ["BUILDLOGS_TOKEN"]
     viewers = [
         Viewer(options.port, options.path, token, bare=options.bare, keep=number == 0)

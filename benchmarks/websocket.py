@@ -7,6 +7,7 @@ buffer and hands out views of it. Only what Daphne sends is understood: whole me
 from __future__ import annotations
 
 import base64
+import mmap
 import os
 import socket
 import struct
@@ -26,7 +27,7 @@ class WebSocket:
     def __init__(self, host: str, port: int, path: str, token: str | None = None) -> None:
         self.socket = socket.create_connection((host, port), timeout=60)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._buffer = bytearray(BUFFER_BYTES)
+        self._buffer = mmap.mmap(-1, BUFFER_BYTES)  # takes memory only as far as it is used: there may be thousands
         self._view = memoryview(self._buffer)
         self._start = self._stop = 0
         self._shake_hands(f"{host}:{port}", path, token)
@@ -47,8 +48,8 @@ class WebSocket:
         while (end := self._buffer.find(b"\r\n\r\n", 0, self._stop)) < 0:
             if self._stop > MAX_HEADER_BYTES or not self.receive():
                 raise ConnectionError("no answer to the handshake")
-        if not self._buffer.startswith(b"HTTP/1.1 101"):
-            raise ConnectionError(bytes(self._buffer[:end]).decode("latin-1"))
+        if not self._buffer[:end].startswith(b"HTTP/1.1 101"):
+            raise ConnectionError(self._buffer[:end].decode("latin-1"))
         self._start = end + 4
 
     def receive(self) -> bool:
