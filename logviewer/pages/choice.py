@@ -9,7 +9,7 @@ from logviewer.pages.status import is_bad
 
 
 def choose_step(steps: Sequence[Step], wanted: str | None) -> Step | None:
-    """The step whose number is `wanted`; else the first that failed, the last that runs, or the first.
+    """The step whose number is `wanted`; else the last that runs, the first that failed, the last given up, or the first.
 
     A running build follows its running step even after an earlier step failed: what is being written comes first.
     """
@@ -23,6 +23,9 @@ def choose_step(steps: Sequence[Step], wanted: str | None) -> Step | None:
     for step in steps:
         if is_bad(step):
             return step
+    abandoned = [step for step in steps if step.state == BuildState.ABANDONED]
+    if abandoned:
+        return abandoned[-1]
     return steps[0] if steps else None
 
 

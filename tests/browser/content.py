@@ -22,7 +22,7 @@ HOSTILE_LOG = (
     + b"x" * 30_000
     + b"\n"
 )
-LIMITED_BUILDER, DAMAGED_BUILDER = "limited", "damaged"
+LIMITED_BUILDER, DAMAGED_BUILDER, SILENT_BUILDER = "limited", "damaged", "silent"
 LINES = b"".join(b"object %04d of the link\n" % number for number in range(1, 1001))
 HISTORY = "sssswssssssfffsssssscsswsssssfsss"  # the results of the builds before those of the agent, oldest first
 FAILED, RUNNING = len(HISTORY) + 1, len(HISTORY) + 2
@@ -83,6 +83,23 @@ for build in Build.objects.filter(builder__project__slug={PUBLIC!r}).order_by("-
     LogFile.objects.filter(step__build=build).update(**times)
     moment -= timedelta(minutes=chance.randint(12, 260))
 """
+# The writer of both builds was heard two hours ago; of the first one, yesterday's, nobody expects anything any more.
+_FALL_SILENT = f"""
+from datetime import timedelta
+from django.utils import timezone
+from logviewer.intake.silence import abandon_build, end_abandoned_build
+from logviewer.models import Build, LogFile, Step
+now = timezone.now()
+for ago, build in zip((26, 2), Build.objects.filter(builder__slug={SILENT_BUILDER!r}).order_by("pk")):
+    heard, began = now - timedelta(hours=ago), now - timedelta(hours=ago, minutes=8)
+    Build.objects.filter(pk=build.pk).update(started_at=began, heartbeat_at=heard)
+    Step.objects.filter(build=build).update(started_at=began)
+    Step.objects.filter(build=build, results="success").update(finished_at=began + timedelta(minutes=2))
+    LogFile.objects.filter(step__build=build).update(started_at=began, written_at=heard)
+    abandon_build(build.pk, now)
+    if ago > 24:
+        end_abandoned_build(build.pk, now)
+"""
 
 
 @contextmanager
@@ -96,6 +113,7 @@ def filled(site: Site) -> Iterator[None]:
     add_hostile(site)
     _add_limited(site)
     _add_damaged(site)
+    add_silent(site)
     failed = _begin(site, _PASSING + _FAILING_STEP, "Check what a deployment needs")
     failed.communicate(timeout=BUILD_SECONDS)
     assert failed.returncode != 0
@@ -126,6 +144,18 @@ def _add_damaged(site: Site) -> None:
     data = bytearray(sealed.read_bytes())
     data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)
     sealed.write_bytes(data)
+
+
+def add_silent(site: Site) -> None:
+    """Add two builds whose writer went silent: one that was finished for it, and one that may still go on."""
+    for title in _TITLES[:2]:
+        build = site.writer.post("/builds", {"project": PUBLIC, "builder": SILENT_BUILDER, "title": title})
+        done = site.writer.post(f"/builds/{build['id']}/steps", {"name": "configure"})
+        site.writer.post(f"/steps/{done['id']}/finish", {"results": "success"})
+        step = site.writer.post(f"/builds/{build['id']}/steps", {"name": "link"})
+        log = site.writer.post(f"/steps/{step['id']}/logs", {"name": "stdio"})
+        assert site.writer.chunks(log["id"], entry(0, LINES)).status_code == 200
+    site.run(_FALL_SILENT)
 
 
 def _begin(site: Site, script: str, title: str) -> subprocess.Popen[bytes]:

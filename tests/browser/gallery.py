@@ -19,6 +19,7 @@ from tests.browser.content import (
     LIMITED_BUILDER,
     PASSWORD,
     RUNNING,
+    SILENT_BUILDER,
 )
 from tests.browser.site import PUBLIC, Site
 from tests.browser.watcher import Watcher, overflow
@@ -27,7 +28,7 @@ SIZES_PX = {1280: 800, 360: 740}  # height of each width
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WAIT_MS = 15_000
 
-_LOG_READY = ".log-viewer:is([data-connection=live], [data-connection=finished]) .log-row"
+_LOG_READY = ".log-viewer:is([data-connection=live], [data-connection=silent], [data-connection=finished]) .log-row"
 _LINUX = f"/p/{PUBLIC}/{BUILDER}"
 _HOSTILE = f"/p/{PUBLIC}/{HOSTILE_BUILDER}"
 
@@ -58,6 +59,10 @@ SHOTS = (
     Shot("hostile-build", f"{_HOSTILE}/1/", _LOG_READY),
     Shot("log-limited", f"/p/{PUBLIC}/{LIMITED_BUILDER}/1/compile/stdio/", _LOG_READY),
     Shot("log-damaged", f"/p/{PUBLIC}/{DAMAGED_BUILDER}/1/compile/stdio/", '.log-empty:has-text("damaged")'),
+    Shot("silent-builder", f"/p/{PUBLIC}/{SILENT_BUILDER}/", ".build-row"),
+    Shot("build-abandoned", f"/p/{PUBLIC}/{SILENT_BUILDER}/2/", _LOG_READY),
+    Shot("build-ended-by-silence", f"/p/{PUBLIC}/{SILENT_BUILDER}/1/", _LOG_READY),
+    Shot("log-abandoned", f"/p/{PUBLIC}/{SILENT_BUILDER}/2/link/stdio/", _LOG_READY),
     Shot("not-found", "/p/nothing/", ".message", expected="status of 404"),
 )
 

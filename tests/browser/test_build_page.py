@@ -192,3 +192,28 @@ def test_without_scripts_the_steps_the_tail_and_the_links_are_there(
     page.get_by_role("link", name="Full width").click()
     expect(page.locator("pre.plain")).to_have_text("output of compile")
     context.close()
+
+
+def test_a_build_whose_writer_goes_silent_says_so_and_goes_on_when_it_comes_back(
+    page: Page, site: Site, build: WrittenBuild
+) -> None:
+    _step, log = build.start("compile")
+    page.goto(build.url)
+    expect_live(page)
+    expect(page.locator("#silent")).to_be_hidden()
+    viewer = page.locator(".log-viewer")
+    expect(viewer).to_have_attribute("data-connection", "live")
+    site.run(
+        "from datetime import timedelta; from django.utils import timezone; "
+        "from logviewer.intake.silence import abandon_build; "
+        f"abandon_build({build.id}, timezone.now() + timedelta(hours=1))"
+    )
+    expect(page.locator("#build-status .status-word")).to_have_text("abandoned")
+    expect(page.locator("#steps .status-word")).to_have_text(["abandoned"])
+    expect(page.locator("#silent")).to_be_visible()
+    expect(viewer).to_have_attribute("data-connection", "silent")
+    assert site.writer.chunks(log, entry(0, b"back again\n")).status_code == 200
+    expect(page.locator("#build-status .status-word")).to_have_text("running")
+    expect(page.locator("#silent")).to_be_hidden()
+    expect(Log(page).line("back again")).to_be_visible()
+    expect(viewer).to_have_attribute("data-connection", "live")

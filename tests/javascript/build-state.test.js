@@ -96,6 +96,11 @@ test("a failed build opens at its first failed step, and a followed one stays wh
   assert.equal(chosenStep(build, { step: null, current: 3 }).number, 3);
 });
 
+test("an abandoned build opens at the step that was given up", () => {
+  const { build } = makeState([makeStep(1), makeStep(2, { state: "abandoned", results: null })], { state: "abandoned" });
+  assert.equal(chosenStep(build, nothing).number, 2);
+});
+
 test("a build without steps has nothing to show", () => {
   assert.equal(chosenStep(makeState([]).build, nothing), null);
   assert.equal(chosenLog(null, null), null);

@@ -73,7 +73,8 @@ export function chosenStep(build, choice) {
   const running = steps.filter((step) => step.state === "running");
   if (current?.state === "running") return current;
   if (running.length > 0) return running.at(-1);
-  return current ?? steps.find((step) => BAD_RESULTS.has(step.results)) ?? steps[0] ?? null;
+  const failed = steps.find((step) => BAD_RESULTS.has(step.results));
+  return current ?? failed ?? steps.findLast((step) => step.state === "abandoned") ?? steps[0] ?? null;
 }
 
 /** The log of the step to show: the one of that slug, or the first. */

@@ -7,9 +7,9 @@ import { faviconName, openLogs, statusWord } from "./build-state.js";
  * turning of an icon survive an event.
  */
 
-/** Of what was abandoned nobody here knows how long it took: its page, loaded again, does. */
-function makeElapsed(noun) {
-  if (noun.state === "abandoned" && noun.finished_at === null) return "";
+/** Of what was abandoned nobody here knows how long it took but the page as it was drawn, `drawn`. */
+function makeElapsed(noun, drawn) {
+  if (noun.state === "abandoned" && noun.finished_at === null) return drawn?.dataset.finished ? drawn : "";
   const element = make("time", { "data-started": noun.started_at, "data-finished": noun.finished_at });
   showElapsed(element);
   return element;
@@ -41,8 +41,10 @@ export class BuildView {
       title.title = build.title;
     });
     this.#once("elapsed", drawing(word, build.started_at, build.finished_at), () => {
-      document.getElementById("build-elapsed").replaceChildren(makeElapsed(build));
+      const element = document.getElementById("build-elapsed");
+      element.replaceChildren(makeElapsed(build, element.querySelector("time")));
     });
+    document.getElementById("silent").hidden = build.state !== "abandoned";
     const late = build.state === "finished" ? openLogs(build) : 0;
     document.getElementById("late-logs").hidden = late === 0;
     document.getElementById("late-count").textContent = late;
@@ -72,7 +74,7 @@ export class BuildView {
       link.dataset.drawn = what;
       link.href = `?step=${step.number}`;
       const name = make("span", { class: "name outside", title: step.name }, step.name);
-      link.replaceChildren(makeStatus(this.sprite, word), name, makeElapsed(step));
+      link.replaceChildren(makeStatus(this.sprite, word), name, makeElapsed(step, link.querySelector("time")));
     }
     if (isChosen && !link.hasAttribute("aria-current")) link.scrollIntoView({ block: "nearest" });
     if (isChosen) link.setAttribute("aria-current", "true");
@@ -95,7 +97,7 @@ export class BuildView {
       head.replaceChildren(
         makeStatus(this.sprite, word),
         make("h2", { class: "outside", title: step.name }, step.name),
-        make("span", { class: "soft small" }, makeElapsed(step)),
+        make("span", { class: "soft small" }, makeElapsed(step, head.querySelector("time"))),
         make("nav", { class: "tabs", "aria-label": "Logs of the step" }, ...tabs),
       );
       if (log) head.append(this.#widen(log));

@@ -25,7 +25,10 @@ export class LogArea {
   /** Shows the log, a REST shape, or, where it is null, why there is none. */
   show(log, reason) {
     const wanted = log?.id ?? reason;
-    if (wanted === this.#shown) return;
+    if (wanted === this.#shown) {
+      if (log) this.#viewer?.heard(log.state);
+      return;
+    }
     this.#viewer?.close();
     this.#viewer = null;
     this.#shown = wanted;

@@ -89,6 +89,11 @@ export class LogViewer {
     this.#element.replaceChildren();
   }
 
+  /** Others know that the writer went silent, or came back: the log's own socket says it only at its start. */
+  heard(state) {
+    if (this.#started && this.#log.state !== "finished" && state !== "finished") this.#setLog({ state });
+  }
+
   // What the socket says
 
   #socketListener() {
