@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 import urllib3
 
 from . import __version__
-from .errors import OffsetGap, Refused, ServerAway
+from .errors import OffsetGap, Refused, ServerAway, problem_name
+from .intake import IntakeSocket
 
 CHUNKS_TYPE = "application/vnd.buildlogs.chunks"
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -46,11 +47,17 @@ class Answer(NamedTuple):
 
 
 class Api:
-    """A server and the token for it. Threads may share one."""
+    """A server and the token for it. Threads may share one.
+
+    Attributes:
+        server: its address.
+        intake: the WebSocket to it for output, which is faster than `append` where there is one.
+    """
 
     def __init__(self, server: str, token: str | None) -> None:
         """`server` is an http or https address, perhaps with a path before `/api/v1`."""
         self.server = server
+        self.intake = IntakeSocket(server, token)
         self._pool = urllib3.connection_from_url(server, maxsize=CONNECTIONS, block=False)
         self._base = urlsplit(server).path.rstrip("/") + "/api/v1"
         self._headers = {"User-Agent": f"buildlogs-agent/{__version__}", "Accept": "application/json"}
@@ -65,9 +72,17 @@ class Api:
         """`POST /builds/{id}/steps`; with a number it may be repeated."""
         return self._create(f"/builds/{build}/steps", {"name": name, **({"number": number} if number else {})}, timeout)
 
-    def create_log(self, step: Id, name: str, timeout: float) -> Created:
+    def find_step(self, build: Id, name: str, timeout: float) -> Optional[Id]:
+        """The last step of that name in `GET /builds/{id}`, which takes the scope `read`; None where there is none."""
+        answer = self._request("GET", f"/builds/{build}", b"", {}, timeout)
+        steps = answer.body.get("steps")
+        found = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+        ids = [step.get("id") for step in found if step.get("name") == name]
+        return next((known for known in reversed(ids) if ID_FORM.fullmatch(str(known))), None)
+
+    def create_log(self, step: Id, name: str, timeout: float, log_type: str = "stdio") -> Created:
         """`POST /steps/{id}/logs`; may be repeated."""
-        return self._create(f"/steps/{step}/logs", {"name": name, "type": "stdio"}, timeout)
+        return self._create(f"/steps/{step}/logs", {"name": name, "type": log_type}, timeout)
 
     def append(self, log: Id, offset: int, skip: int, body: Union[bytes, memoryview], timeout: float) -> int:
         """`POST /logs/{id}/chunks`; answers the payload bytes the server has now, or raises OffsetGap."""
@@ -144,7 +159,7 @@ class _GapAnswer(Refused):
 
 
 def _error_for(answer: Answer) -> Exception:
-    problem = _problem(answer.body)
+    problem = problem_name(answer.body.get("type"))
     detail = str(answer.body.get("detail") or answer.body.get("title") or "")[:500]
     if answer.status == 409 and problem == "offset-gap":
         offset = str(answer.headers.get("Upload-Offset", ""))
@@ -154,11 +169,6 @@ def _error_for(answer: Answer) -> Exception:
         reason = f"{detail or problem or 'no reason given'} (HTTP {answer.status})"
         return ServerAway(reason, _retry_after(answer.headers.get("Retry-After")), ambiguous=answer.status != 429)
     return Refused(answer.status, problem, detail)
-
-
-def _problem(body: dict[str, Any]) -> str:
-    """The last word of the problem's `type`, which may be a whole address."""
-    return str(body.get("type") or "").rstrip("/").replace("#", "/").replace(":", "/").rsplit("/", 1)[-1]
 
 
 def _retry_after(value: str | None) -> Optional[float]:

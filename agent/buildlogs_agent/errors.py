@@ -67,9 +67,27 @@ class OffsetGap(AgentError):
         self.received = received
 
 
+class SocketUnavailable(AgentError):
+    """There is no WebSocket to the server now; HTTP may do all the same.
+
+    Attributes:
+        blocked: whether something on the way has no WebSockets, so that trying again soon is of no use.
+    """
+
+    def __init__(self, reason: str, blocked: bool = False) -> None:
+        """Keep the reason."""
+        super().__init__(reason)
+        self.blocked = blocked
+
+
 class GaveUp(AgentError):
     """The server stayed away for longer than the agent may keep the build waiting."""
 
 
 class SpoolUnavailable(AgentError):
     """No directory for the spool can be written."""
+
+
+def problem_name(type_of_problem: object) -> str:
+    """The last word of an RFC 9457 `type`, which may be a whole address; empty where there is none."""
+    return str(type_of_problem or "").rstrip("/").replace("#", "/").replace(":", "/").rsplit("/", 1)[-1]

@@ -58,6 +58,14 @@ class Patience:
     def _remaining(self) -> float:
         return self._last_answer + self._seconds - time.monotonic()
 
+    def answered(self) -> None:
+        """The server has answered something: bytes move, and whoever waits has reason to."""
+        self._last_answer = time.monotonic()
+
+    def away(self, reason: str) -> None:
+        """The server cannot take what it is sent; told to people once."""
+        self._tell(reason)
+
     def persist(self, request: Callable[[float], T]) -> T:
         """The outcome of `request(timeout in seconds)`, called again while it raises ServerAway.
 
@@ -76,10 +84,10 @@ class Patience:
                     raise GaveUp(str(away)) from None
                 delay = self._pause(delay, away.retry_after)
             except Exception:
-                self._last_answer = time.monotonic()  # a refusal is an answer
+                self.answered()  # a refusal is an answer
                 raise
             else:
-                self._last_answer = time.monotonic()
+                self.answered()
                 return outcome
 
     def _timeout(self) -> float:

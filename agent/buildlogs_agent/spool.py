@@ -16,7 +16,7 @@ from .segment import Segment
 from .wire import HEADER, MAX_BODY_BYTES, MAX_UNIT_PAYLOAD_BYTES, Buffer, Piece
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
 DEFAULT_LIMIT_BYTES = 1024**3
@@ -34,6 +34,10 @@ UNIT_OVERHEAD_BYTES = 40
 FLUSH_INTERVAL_SECONDS = 0.05
 FLUSH_BYTES = 64 * 1024
 """The sender waits for 50 ms after the last body, or until 64 KiB have gathered."""
+
+
+def _nobody() -> None:
+    """Listens to a spool that nobody else listens to."""
 
 
 class Batch(NamedTuple):
@@ -72,11 +76,32 @@ class Spool:
         self._disk_full_until = 0.0
         self._closed = False
         self._changed = threading.Condition()
+        self._listener: Callable[[], None] = _nobody
 
     @property
     def end(self) -> int:
         """Payload bytes of the log so far, dropped ones included."""
         return self._end
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be appended."""
+        return self._closed
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` after each `append` and after `close`, in their thread: it must not wait."""
+        self._listener = listener
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more; another that has taken its place stays."""
+        with self._changed:
+            if self._listener is listener:
+                self._listener = _nobody
+
+    @property
+    def pending_bytes(self) -> int:
+        """Payload bytes that the server has not acknowledged."""
+        return self._end - self._acknowledged
 
     def append(self, pieces: Iterable[Piece]) -> None:
         """Store the pieces, or drop those for which there is no room. Never waits, never fails."""
@@ -89,6 +114,7 @@ class Spool:
                     self._drop(units[0])
                 del units[:count]
             self._changed.notify_all()
+        self._listener()
 
     def _split(self, piece: Piece) -> Iterable[Piece]:
         if len(piece.data) <= self._unit_payload_bytes:
@@ -155,6 +181,7 @@ class Spool:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+        self._listener()
 
     def wait(self, offset: int, not_before: float) -> bool:
         """Wait for the moment to send what follows `offset`; False when the spool is closed and all of it was sent.
@@ -171,8 +198,10 @@ class Spool:
                 self._changed.wait(delay if pending else None)
             return self._end > offset
 
-    def read(self, offset: int) -> Batch:
-        """The next body after `offset` payload bytes, which must be below `end`.
+    def read(self, offset: int, limit: int = MAX_BODY_BYTES) -> Batch:
+        """The next body of at most `limit` bytes after `offset` payload bytes, which must be below `end`.
+
+        `limit` must let one unit through. Called by one thread at a time, beside `append`.
 
         Where `offset` lies inside a unit the batch begins with that unit, before `offset`: the server skips what it
         knows. A batch without payload tells of lost bytes at the present end.
@@ -182,7 +211,8 @@ class Spool:
             if segment is None:
                 return Batch(offset, self._end - offset, 0, b"")
             file_bytes = segment.file_bytes
-            page = segment.read(max(offset, segment.start), MAX_BODY_BYTES, file_bytes)
+        # Without the lock, so that the command writes on: only what is acknowledged may be deleted meanwhile
+        page = segment.read(max(offset, segment.start), limit, file_bytes)
         if page.start > offset:
             return Batch(offset, page.start - offset, page.payload, page.body)
         return Batch(page.start, 0, page.payload, page.body)

@@ -7,8 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
-from .errors import GaveUp, OffsetGap, Refused, ServerAway
+from .errors import GaveUp, OffsetGap, Refused, ServerAway, SocketUnavailable
 from .spool import FLUSH_INTERVAL_SECONDS
+from .stream import Listener, OutputStream
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 MAX_TAKEN_NUMBERS = 20
 """Steps of one build on several machines may take each other's numbers; after so many the server chooses."""
+
+TICK_SECONDS = 0.25
+"""How often the wait for the socket looks whether the build has been kept waiting for long enough."""
 
 Report = Callable[[str], None]
 
@@ -77,6 +81,7 @@ class LogUpload:
         self._patience = patience
         self._report = report
         self._offset = 0
+        self._offset_known = False
         self._lost = False
         self._completed = threading.Event()
         self._state_lock = threading.Lock()
@@ -93,6 +98,7 @@ class LogUpload:
 
     def deliver(self) -> None:
         """Do all there is to do, until the server has answered all of it, will not have it, or stayed away."""
+        self._api.intake.open()
         try:
             self._open()
             self._deliver_log()
@@ -106,17 +112,22 @@ class LogUpload:
         except Refused as refused:
             if self._ledger.load_build(self._log.build).refused is None:  # else `buildlogs build` has said so
                 self._report(f"the server refused {self._name()}: {refused}; its output is kept in {self._path()}")
+        finally:
+            self._api.intake.release()
 
     def _open(self) -> None:
         build = ensure_build(self._api, self._ledger, self._log.build, self._patience)
         if self._log.step is None:
-            self._note(step=self._create_step(build))
+            self._note(step=self._find_or_create_step(build))
         step = self._step_id()
         if self._log.log is not None:
             self._go_on()
         else:
             name = self._log.log_name
-            self._note(log=self._patience.persist(lambda timeout: self._api.create_log(step, name, timeout)).id)
+            kind = self._log.log_type
+            created = self._patience.persist(lambda timeout: self._api.create_log(step, name, timeout, kind))
+            self._offset_known = created.new
+            self._note(log=created.id)
 
     def _go_on(self) -> None:
         """An earlier process has sent some of the log: ask how much, instead of sending all again."""
@@ -124,13 +135,21 @@ class LogUpload:
         if self._server_lost_bytes() is None:
             self._offset = 0
 
+    def _find_or_create_step(self, build: Id) -> Id:
+        """The step, which a log that joins it (`attaching`) may have created already."""
+        with contextlib.suppress(OSError):
+            known = self._ledger.find_step(self._log.build, number=self._log.step_number)
+            if self._log.step_number is not None and known is not None and known.id is not None:
+                return known.id
+        return self._create_step(build)
+
     def _create_step(self, build: Id) -> Id:
         """Numbers make a step's creation repeatable; another machine's step may have ours already."""
         for _ in range(MAX_TAKEN_NUMBERS):
             created = self._create_numbered_step(build)
             if created is not None:
                 return created
-            self._note(step_number=self._ledger.next_step_number(self._log.build))
+            self._note(step_number=self._ledger.next_step_number(self._log.build, self._log.step_name))
         self._note(step_number=None)
         return self._patience.persist(
             lambda timeout: self._api.create_step(build, self._log.step_name, None, timeout)
@@ -169,8 +188,29 @@ class LogUpload:
     def _send_all(self) -> None:
         not_before = 0.0  # the first output is sent at once
         while self._spool.wait(self._offset, not_before):
-            not_before = time.monotonic() + FLUSH_INTERVAL_SECONDS
-            self._send_next()
+            if not self._send_over_socket():
+                not_before = time.monotonic() + FLUSH_INTERVAL_SECONDS
+                self._send_next()
+
+    def _send_over_socket(self) -> bool:
+        """Send all there will be, or as much as the socket lives for; False where there is none now."""
+        listener = Listener(self._patience.answered, self._patience.away)
+        stream = OutputStream(self._log_id(), self._spool, self._offset, not self._offset_known, listener)
+        if not self._api.intake.attach(stream):
+            return False
+        self._offset_known = False
+        try:
+            while not stream.wait(TICK_SECONDS):
+                if self._patience.exhausted:
+                    raise GaveUp(stream.trouble)
+            self._offset_known = True
+        except SocketUnavailable:
+            return True  # or there would be another try in this one's place: look at the spool again
+        finally:
+            self._api.intake.detach(stream)
+            self._offset = stream.acknowledged
+            self._lost = self._lost or stream.skipped
+        return True
 
     def _send_next(self) -> None:
         batch = self._spool.read(self._offset)
@@ -183,9 +223,10 @@ class LogUpload:
         except OffsetGap as gap:
             self._go_back(gap)
             return
-        if received != batch.end:
+        if not batch.end <= received <= self._spool.end:  # more: frames of a socket that was lost had arrived
             raise Refused(0, "", f"after {batch.end} bytes the server says it has {received}")
         self._offset = received
+        self._offset_known = True
         self._spool.acknowledge(received)
 
     def _go_back(self, gap: OffsetGap) -> None:

@@ -6,6 +6,8 @@ A unit is never split, so a body may begin with any unit and still carry its tim
 
 from __future__ import annotations
 
+import json
+import struct
 from typing import NamedTuple, Union
 
 STDOUT = 0
@@ -17,6 +19,12 @@ MAX_UNIT_PAYLOAD_BYTES = 64 * 1024
 
 MAX_BODY_BYTES = 1024 * 1024
 """Bytes of chunk stream in a request; the server takes 1 MiB of payload plus 64 KiB of framing."""
+
+MAX_FRAME_BYTES = 1024 * 1024
+"""A binary message of `/ws/intake/`, header and chunk stream together."""
+
+FRAME_HEADER_BYTES = 512
+"""Kept free for a frame's header, which names a log and two numbers."""
 
 Buffer = Union[bytes, memoryview]
 
@@ -34,6 +42,12 @@ def encode_unit(piece: Piece) -> list[Buffer]:
     stamp = b"%d" % piece.time_us
     head = b"%d:t%b,%d:%d" % (len(stamp) + 1, stamp, len(piece.data) + 1, piece.channel)
     return [head, piece.data, b","]
+
+
+def encode_frame(log: Union[int, str], offset: int, skip: int, body: Buffer) -> bytes:
+    """A binary message of `/ws/intake/`: u32 big-endian header length, header of JSON, chunk stream."""
+    header = json.dumps({"log": log, "offset": offset, **({"skip": skip} if skip else {})}).encode()
+    return b"".join((struct.pack(">I", len(header)), header, body))
 
 
 class UnitSpan(NamedTuple):

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Callable, Optional
 
+from contract_socket import SocketDoor
+
 MAX_BODY_BYTES = 1024 * 1024 + 64 * 1024
 
 
@@ -38,6 +40,7 @@ class Log:
     id: int
     step: int
     name: str
+    type: str = "stdio"
     received: int = 0
     payload: bytearray = field(default_factory=bytearray)
     skipped: list[tuple[int, int]] = field(default_factory=list)
@@ -45,6 +48,8 @@ class Log:
     bodies: list[int] = field(default_factory=list)
     arrivals: list[float] = field(default_factory=list)
     finish: Optional[dict[str, Any]] = None
+    posts: int = 0
+    """Bodies that came over HTTP."""
 
     def channel(self, number: int) -> bytes:
         return b"".join(data for channel, _, data in self.entries if channel == number)
@@ -89,6 +94,7 @@ class ContractServer:
         self.requests: list[tuple[str, str]] = []
         self.faults: Callable[[Request], None] = lambda request: None
         self.after: Callable[[Request], None] = lambda request: None
+        self.door: Optional[SocketDoor] = None  # of `/ws/intake/`: an older server has none
         self.changed = threading.Condition()
         self._httpd: Optional[ThreadingHTTPServer] = None
         self._connections: set[socket.socket] = set()
@@ -127,6 +133,14 @@ class ContractServer:
 
             def do_POST(self) -> None:
                 server._handle(self)
+
+            def do_GET(self) -> None:
+                if self.path != "/ws/intake/":
+                    server._handle(self)
+                elif server.door is None:
+                    self.send_error(404)
+                else:
+                    server.door.serve(server, self)
 
             def log_message(self, *args: object) -> None:
                 pass
@@ -199,6 +213,7 @@ class ContractServer:
     def _routes(self) -> list[tuple[str, Callable[..., Any]]]:
         return [
             ("/builds", self._create_build),
+            (r"/builds/(\d+)", self._show_build),
             (r"/builds/(\d+)/heartbeat", lambda request, build: (200, {})),
             (r"/builds/(\d+)/finish", lambda request, build: self._finish(self.builds[build - 1], request)),
             (r"/builds/(\d+)/steps", self._create_step),
@@ -221,6 +236,12 @@ class ContractServer:
         self.builds.append({**wanted, "id": len(self.builds) + 1, "results": None})
         return 201, self.builds[-1]
 
+    def _show_build(self, request: Request, build: int) -> tuple[int, dict[str, Any]]:
+        if request.method != "GET" or build > len(self.builds):
+            raise Problem(404, "not-found")
+        steps = [step for step in self.steps if step["build"] == build]
+        return 200, {**self.builds[build - 1], "steps": sorted(steps, key=lambda step: step["number"])}
+
     def _create_step(self, request: Request, build: int) -> tuple[int, dict[str, Any]]:
         if build > len(self.builds):
             raise Problem(404, "not-found")
@@ -241,17 +262,23 @@ class ContractServer:
         for log in self.logs:
             if (log.step, log.name) == (step, wanted["name"]):
                 return 200, {"id": log.id}
-        self.logs.append(Log(len(self.logs) + 1, step, wanted["name"]))
+        self.logs.append(Log(len(self.logs) + 1, step, wanted["name"], wanted["type"]))
         return 201, {"id": self.logs[-1].id}
 
     def _append(self, request: Request, number: int) -> tuple[int, dict[str, Any], dict[str, str]]:
-        log = self.logs[number - 1]
         assert request.headers["content-type"] == "application/vnd.buildlogs.chunks"
         if len(request.body) > MAX_BODY_BYTES:
             raise Problem(413, "too-large")
-        entries = parse_chunk_stream(request.body)
-        payload = b"".join(data for _, _, data in entries)
+        log = self.logs[number - 1]
         offset, skip = int(request.headers["upload-offset"]), int(request.headers.get("upload-skip", 0))
+        self.store(log, offset, skip, request.body)
+        log.posts += 1
+        return 200, {"received": log.received}, {"Upload-Offset": str(log.received)}
+
+    def store(self, log: Log, offset: int, skip: int, body: bytes) -> None:
+        """Append what the log does not have yet, as the contract says, whichever way it came."""
+        entries = parse_chunk_stream(body)
+        payload = b"".join(data for _, _, data in entries)
         if offset > log.received:
             raise Problem(409, "https://example.org/problems/offset-gap", {"Upload-Offset": str(log.received)})
         end = offset + skip + len(payload)
@@ -271,9 +298,8 @@ class ContractServer:
                 log.entries.append((channel, time_us, fresh))
                 log.payload += fresh
         log.received = max(log.received, end)
-        log.bodies.append(len(request.body))
+        log.bodies.append(len(body))
         log.arrivals.append(time.time())
-        return 200, {"received": log.received}, {"Upload-Offset": str(log.received)}
 
     def _finish_log(self, request: Request, number: int) -> tuple[int, dict[str, Any]]:
         log, wanted = self.logs[number - 1], json.loads(request.body)
