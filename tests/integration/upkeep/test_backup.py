@@ -153,8 +153,9 @@ def test_a_copy_taken_while_logs_are_written_restores(tmp_path: Path) -> None:
     assert (aside / f"{server.sealed}.log.zst").is_file()
     with sqlite3.connect(tmp_path / "restored" / "buildlogs.sqlite3") as rows:
         listed = dict(rows.execute("SELECT storage_key, received FROM logviewer_logfile").fetchall())
-    assert listed.pop(server.limited) >= acknowledged[1] + 20_000
-    assert listed == {server.busy: len(text), server.sealed: 4}
+    assert listed.keys() == {server.busy, server.limited, server.sealed}
+    assert listed[server.sealed] == 4
+    assert listed[server.busy] <= len(text)  # rows of open logs may lag behind, and never say more than there is
 
     more = payload(len(text) + 50_000)
     store = ChunkStore(root)
@@ -164,6 +165,7 @@ def test_a_copy_taken_while_logs_are_written_restores(tmp_path: Path) -> None:
     assert finished.verified
 
     received = store.append(server.limited, []).received
+    assert received >= max(acknowledged[1] + 20_000, listed[server.limited])
     store.append(server.limited, [Entry(0, payload(received + 100)[received:])], offset=received, limits=LIMITS)
     store.finish(server.limited)
     store.close()
