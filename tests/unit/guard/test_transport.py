@@ -189,3 +189,43 @@ def test_a_connection_that_has_ended_is_no_longer_watched():
     watch.start()
     watch.stop()
     assert len(connection.calls) == 1
+
+
+class Taking(Connection):
+    """A connection whose socket takes what `takes` says: a number of bytes, or an error."""
+
+    def __init__(self, takes: int | Exception, buffered: int = 0) -> None:
+        super().__init__(buffered)
+        self.takes, self.offered, self.buffer = takes, [], b""
+
+    def writeSomeData(self, data):
+        self.offered.append(data)
+        return self.takes
+
+    def write(self, data):
+        self.buffer += data
+
+
+@pytest.mark.parametrize(
+    ("takes", "buffered", "offered", "left"),
+    [
+        pytest.param(5, 0, [b"frame"], b"", id="all-at-once"),
+        pytest.param(2, 0, [b"frame"], b"ame", id="a-part"),
+        pytest.param(0, 0, [b"frame"], b"frame", id="nothing"),
+        pytest.param(ConnectionError(), 0, [b"frame"], b"frame", id="a-loss-is-for-twisted-to-notice"),
+        pytest.param(5, 1, [], b"frame", id="never-before-what-waits"),
+    ],
+)
+def test_what_is_written_at_once_goes_to_the_socket_as_far_as_that_takes_it(takes, buffered, offered, left):
+    connection = Taking(takes, buffered)
+    WriteGate(connection).write(b"frame")
+    assert connection.offered == offered
+    assert connection.buffer == left
+
+
+def test_what_is_written_at_once_over_tls_goes_through_tls():
+    below, encrypted = Taking(5), []
+    over = SimpleNamespace(transport=below, write=encrypted.append)
+    WriteGate(over).write(b"frame")
+    assert encrypted == [b"frame"]
+    assert below.offered == []

@@ -166,3 +166,38 @@ def test_a_long_reason_is_cut_between_characters(protocol, monkeypatch):
     monkeypatch.setattr(GuardedWebSocketProtocol, "sendCloseFrame", lambda self, **frame: sent.update(frame))
     protocol.handle_reply({"type": "websocket.close", "code": 1013, "reason": "ä" * 100})
     assert sent == {"code": 1013, "reasonUtf8": ("ä" * 61).encode(), "isReply": False}
+
+
+@pytest.fixture
+def writable(protocol):
+    protocol._perMessageCompress, protocol.send_queue = None, []
+    return protocol
+
+
+def test_a_whole_frame_is_written_at_once(writable):
+    assert writable.write_frame(b"\x82\x01x")
+    assert writable.gate.calls == ["write"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("state", GuardedWebSocketProtocol.STATE_CONNECTING),
+        ("state", GuardedWebSocketProtocol.STATE_CLOSING),
+        ("state", GuardedWebSocketProtocol.STATE_CLOSED),
+        ("closing", True),
+        ("send_queue", [b"half a message"]),
+        ("_perMessageCompress", object()),
+    ],
+    ids=["connecting", "closing-handshake", "closed", "close-said", "message-under-way", "compressed"],
+)
+def test_a_whole_frame_is_not_written_where_it_could_not_stand(writable, name, value):
+    setattr(writable, name, value)
+    assert not writable.write_frame(b"\x82\x01x")
+    assert writable.gate.calls == []
+
+
+def test_a_whole_frame_is_not_written_while_the_transport_is_full(writable):
+    writable.gate.paused = True
+    assert not writable.write_frame(b"\x82\x01x")
+    assert writable.gate.calls == []
