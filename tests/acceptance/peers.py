@@ -51,6 +51,20 @@ class Peer(WebSocket):
                     self.send(CLOSE, payload[:2])
                 return last, struct.unpack(">H", payload[:2])[0]
 
+    def text_to_the_end(self) -> tuple[int, int]:
+        """Read to the end without acknowledging: how many bytes of text came, contiguous, and the close code."""
+        offset = 0
+        while True:
+            opcode, payload = self.receive()
+            if opcode == BINARY:
+                start, length = frame_offsets(payload)
+                assert start == offset
+                offset += length
+            elif opcode == CLOSE:
+                with contextlib.suppress(OSError):
+                    self.send(CLOSE, payload[:2])
+                return offset, struct.unpack(">H", payload[:2])[0]
+
     def vanish(self) -> None:
         """Go without a word: RST."""
         vanish(self.sock)
@@ -141,6 +155,13 @@ def intake_frame(log_id: Any, offset: Any, stream: bytes = b"") -> bytes:
     """A frame of the intake socket."""
     header = json.dumps({"log": log_id, "offset": offset}).encode()
     return struct.pack(">I", len(header)) + header + stream
+
+
+def frame_offsets(payload: bytes) -> tuple[int, int]:
+    """Where the text in a viewer's frame starts, and how long it is."""
+    (length,) = struct.unpack_from(">I", payload)
+    header = json.loads(payload[4 : 4 + length])
+    return header["offset"], len(payload) - 4 - length
 
 
 def ping(payload: bytes) -> bytes:

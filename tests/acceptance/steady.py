@@ -47,7 +47,9 @@ class Condition:
 
 
 class Watcher:
-    """Looks at one server over one connection of its own."""
+    """Looks at one server over one connection of its own; `before` is what it saw first."""
+
+    before: Condition
 
     def __init__(self, server: Server, token: str) -> None:
         self._server = server
@@ -78,6 +80,10 @@ class Watcher:
             assert time.monotonic() < deadline, f"it never settles: {before}, {now}"
             before = now
 
+    def grown_bytes(self) -> int:
+        """How much more memory there is now."""
+        return self._server.rss_bytes() - self.before.rss_bytes
+
     def close(self) -> None:
         self._client.close()
 
@@ -89,7 +95,7 @@ def steady_state(
     """What happens inside leaves the server, `seconds` later at the most, with no more than it had before."""
     watcher = Watcher(server, token)
     try:
-        before = watcher.settled()
+        before = watcher.before = watcher.settled()
         yield watcher
         deadline = time.monotonic() + seconds
         while more := watcher.look().exceeds(before, memory_bytes):
