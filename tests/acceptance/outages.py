@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 import redis
 
@@ -75,11 +76,17 @@ class OwnRedis:
 
 
 class Way:
-    """A TCP proxy to a service: it can be cut, or let hang. Listens on a port of its own from `open` on."""
+    """A TCP proxy to the service at `url`: it can be cut, or let hang. Listens on a port of its own from `open` on.
 
-    def __init__(self, host: str, port: int) -> None:
-        self._target = (host, port)
+    `url` is then the service's address by this way.
+    """
+
+    def __init__(self, url: str, default_port: int) -> None:
+        address = urlsplit(url)
+        self._target = (address.hostname or "127.0.0.1", address.port or default_port)
         self.port = free_port()
+        user = address.netloc.rpartition("@")[0]
+        self.url = urlunsplit(address._replace(netloc=f"{user}{'@' * bool(user)}127.0.0.1:{self.port}"))
         self._listener: socket.socket | None = None
         self._sockets: set[socket.socket] = set()
         self._lock = threading.Lock()

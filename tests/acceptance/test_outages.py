@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 import pytest
@@ -47,22 +46,17 @@ def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
 
 @pytest.fixture
 def way(postgres_url: str) -> Iterator[Way]:
-    address = urlsplit(postgres_url)
-    opened = Way(address.hostname or "127.0.0.1", address.port or 5432)
+    opened = Way(postgres_url, 5432)
     opened.open()
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def servers(
-    request: pytest.FixtureRequest, data_dir: Path, postgres_url: str, way: Way, own_redis: OwnRedis
-) -> Iterator[list[Server]]:
+def servers(request: pytest.FixtureRequest, data_dir: Path, way: Way, own_redis: OwnRedis) -> Iterator[list[Server]]:
     """Two processes of the wanted kind on one data directory, one Redis, and PostgreSQL at the end of the way."""
-    address = urlsplit(postgres_url)
-    user = f"{address.username}:{address.password}@" if address.password else f"{address.username}@"
     environment = {
-        "DATABASE_URL": urlunsplit(address._replace(netloc=f"{user}127.0.0.1:{way.port}")),
+        "DATABASE_URL": way.url,
         "REDIS_URL": own_redis.url,
         "BUILDLOGS_DEBUG": "0",
         "BUILDLOGS_UPKEEP_IN_SERVER": "0",

@@ -1,15 +1,16 @@
-"""What the weather can hit: server processes on one data directory, and their Redis."""
+"""What the weather can hit: server processes on one data directory, their Redis, and the way to their database."""
 
 from __future__ import annotations
 
 import random
 import signal
 import subprocess
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from tests.acceptance.outages import OwnRedis
-from tests.acceptance.server import Server
+from tests.acceptance.outages import OwnRedis, Way
+from tests.acceptance.server import APPLICATION, Server
 
 END_SECONDS = 15.0
 """For a server to end after SIGTERM; 5 s is the promise, the rest is a loaded machine."""
@@ -67,7 +68,7 @@ class ServerProcess:
         self.server.start()
 
 
-class RedisProcess:
+class Redis:
     """The site's Redis."""
 
     name = "redis 0"
@@ -91,21 +92,47 @@ class RedisProcess:
         self._redis.start()
 
 
+class Database:
+    """The way to the site's PostgreSQL, which others use as well: what it cannot be reached by is as good as gone."""
+
+    name = "database 0"
+
+    def __init__(self, way: Way) -> None:
+        self._way = way
+
+    def kill(self) -> None:
+        self._way.cut()
+
+    def end(self) -> None:
+        self._way.cut()
+
+    def freeze(self) -> None:
+        self._way.hang()
+
+    def thaw(self) -> None:
+        self._way.go_on()
+
+    def start(self) -> None:
+        self._way.open()
+
+
 class Site:
-    """One or more servers on `data_dir`, with one database."""
+    """One or more servers on `data_dir`, with one database, and what `others` they need."""
 
     def __init__(
-        self, data_dir: Path, servers: int, environment: dict[str, str], redis: OwnRedis | None = None
+        self,
+        data_dir: Path,
+        servers: int,
+        environment: Mapping[str, str],
+        others: Sequence[Process] = (),
+        application: str = APPLICATION,
     ) -> None:
-        application = "tests.acceptance.lossy:application" if redis else "buildlogs.asgi:application"
         self.data_dir = data_dir
         self.servers = [
             ServerProcess(number, Server(data_dir, environment=environment, application=application))
             for number in range(servers)
         ]
-        self.processes: list[Process] = [*self.servers]
-        if redis is not None:
-            self.processes.append(RedisProcess(redis))
+        self.processes: list[Process] = [*self.servers, *others]
 
     def start(self) -> str:
         """Start all servers; returns a token for them."""
