@@ -42,6 +42,32 @@ def test_no_line_is_lost_or_doubled_when_the_server_is_killed_and_restarted(
     expect(page.locator("#build-status")).to_have_text("success")
 
 
+def test_a_page_goes_on_without_a_reload_when_its_server_is_restarted(
+    page: Page, site: Site, told: Callable[..., ToldBuild], watcher: Watcher
+) -> None:
+    watcher.expect("WebSocket connection to .* failed")
+    build, log = told(), Log(page)
+    page.goto(build.address)
+    page.evaluate("() => { window.sameDocument = true; }")
+    build.say("before")
+    expect(log.line("before")).to_be_visible()
+    expect(page.locator("#connection")).to_have_text("live")
+    assert site.server.process is not None
+    site.server.stop()
+    assert site.server.process.returncode == 0
+    expect(page.locator("#connection")).to_have_text("reconnecting…")
+    expect(log.viewer).to_have_attribute("data-connection", "reconnecting")
+    build.say("meanwhile")
+    site.server.start()
+    expect(log.line("meanwhile")).to_be_visible(timeout=30_000)
+    build.say("after")
+    expect(log.line("after")).to_be_visible()
+    expect(page.locator("#connection")).to_have_text("live")
+    log.expect_state("live")
+    assert page.evaluate("() => window.sameDocument")
+    assert build.end() == 0
+
+
 def seen(log: Log, count: int) -> list[str]:
     """All lines that the viewer has, by scrolling over them from the first to the last."""
     lines: dict[int, str] = {}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { LogSocket, SUBPROTOCOL, reconnectDelayMs } from "../../static/logviewer/js/log-socket.js";
+import { LogSocket, SUBPROTOCOL, goingAwayDelayMs, reconnectDelayMs } from "../../static/logviewer/js/log-socket.js";
 import { frameOf, wireOf } from "./frames.js";
 
 const WINDOW = 65_536;
@@ -314,6 +314,17 @@ test("the wait doubles up to 30 s and is spread over its upper half", () => {
   assert.equal(reconnectDelayMs(3, () => 1), 2000);
   assert.equal(reconnectDelayMs(60, () => 1), 30_000);
   assert.equal(reconnectDelayMs(60, () => 0), 15_000);
+});
+
+test("viewers of a server that goes away come back spread over the first second, then as ever", () => {
+  open().hello();
+  FakeWebSocket.last.frame(0, "abc");
+  FakeWebSocket.last.text({ type: "error", status: 1001, detail: "going away" });
+  FakeWebSocket.last.breaks(1001);
+  assert.equal(clock.run(), 800);
+  FakeWebSocket.last.breaks(1001);
+  assert.equal(clock.run(), 500);
+  assert.equal(goingAwayDelayMs(() => 0), 0);
 });
 
 test("when the network is back it does not wait any longer", () => {

@@ -2,6 +2,8 @@
  * The connection to `/ws/builds/{id}/`: JSON in, JSON out, and back again after every loss until it makes no sense.
  */
 
+import { GOING_AWAY, goingAwayDelayMs } from "./log-socket.js";
+
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 15000;
 /** Bad request, not signed in, not allowed, not there, deleted: asking again would not help. */
@@ -49,20 +51,26 @@ export class BuildSocket {
     const socket = new WebSocket(new URL(this.#address, location.href.replace(/^http/, "ws")));
     this.#socket = socket;
     socket.onmessage = ({ data }) => {
+      if (this.#closed) return;
+      const message = JSON.parse(data);
+      if (message.type === "error") return; // the close that follows says what to do; nothing is live by it
       this.#attempt = 0;
       this.#onState("live");
-      if (!this.#closed) this.#onMessage(JSON.parse(data));
+      this.#onMessage(message);
     };
     socket.onclose = ({ code }) => {
       if (this.#closed) return;
       if (FINAL_CODES.has(code)) this.close();
-      else this.#retry();
+      else this.#retry(code);
     };
   }
 
-  #retry() {
+  #retry(code) {
     this.#onState("away");
-    this.#timer = setTimeout(() => this.#open(), reconnectDelay(this.#attempt++));
+    const told = code === GOING_AWAY && this.#attempt === 0;
+    const delay = told ? goingAwayDelayMs(Math.random) : reconnectDelay(this.#attempt);
+    this.#attempt += 1;
+    this.#timer = setTimeout(() => this.#open(), delay);
   }
 
   #hurry() {

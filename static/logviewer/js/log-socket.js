@@ -9,6 +9,9 @@ const LONGEST_DELAY_MS = 30_000;
 const STEADY_AFTER_MS = 5_000;
 
 const NORMAL_CLOSE = 1000;
+/** The server ends, and with it the connections of everybody at the same moment. */
+export const GOING_AWAY = 1001;
+const GOING_AWAY_SPREAD_MS = 800;
 /** What a client may say when the server broke the protocol: 3000–4999 are for applications (RFC 6455, 7.4.2). */
 const CLIENT_SAW_NONSENSE = 4002;
 
@@ -19,6 +22,9 @@ export function reconnectDelayMs(attempt, random) {
   const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
   return ceiling * (0.5 + 0.5 * random());
 }
+
+/** The wait after `GOING_AWAY`: another process is there, or this one soon is, but not for a thousand at once. */
+export const goingAwayDelayMs = (random) => GOING_AWAY_SPREAD_MS * random();
 
 const browser = () => ({
   WebSocket: globalThis.WebSocket,
@@ -175,7 +181,7 @@ export class LogSocket {
       this.#over = true;
       this.#listener.onState("stopped");
     } else {
-      this.#retryLater();
+      this.#retryLater(code);
     }
   }
 
@@ -187,11 +193,13 @@ export class LogSocket {
     this.#retryLater();
   }
 
-  #retryLater() {
+  #retryLater(code = null) {
     if (this.#over) return;
     const steady = this.#progressed || this.#environment.now() - this.#openedAt >= STEADY_AFTER_MS;
     if (steady) this.#attempt = 0;
-    const delay = reconnectDelayMs(this.#attempt, this.#environment.random);
+    const { random } = this.#environment;
+    const told = code === GOING_AWAY && this.#attempt === 0;
+    const delay = told ? goingAwayDelayMs(random) : reconnectDelayMs(this.#attempt, random);
     this.#attempt += 1;
     this.#listener.onState("waiting");
     this.#timer = this.#environment.setTimeout(() => this.#connect(), delay);
