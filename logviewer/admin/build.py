@@ -47,7 +47,17 @@ class BuildAdmin(MadeByIntake[Build]):
     date_hierarchy = "started_at"
     fields = [
         *("builder", "number", "external_id", "title", "branch", "revision", "reason", "origin_url", "properties"),
-        *("state", "results", "started_at", "finished_at", "heartbeat_at", "version", "page"),
+        *(
+            "state",
+            "results",
+            "started_at",
+            "finished_at",
+            "heartbeat_at",
+            "abandoned_at",
+            "ended_by_silence",
+            "version",
+            "page",
+        ),
     ]
     readonly_fields = ["version", "page"]
     inlines = [StepInline]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet
+from django.forms import ModelForm
 from django.http import HttpRequest
 
 from logviewer.admin.noun import MadeByIntake, NounAdmin
@@ -35,6 +36,10 @@ class ProjectAdmin(NounAdmin[Project]):
         if obj is None:
             return ["created_at"]
         return ["slug", "created_at", "page"]
+
+    def save_model(self, request: HttpRequest, obj: Project, form: ModelForm[Project], change: bool) -> None:
+        """Write what was changed and nothing else: builds raise the project's version meanwhile."""
+        obj.save(update_fields=form.changed_data if change else None)
 
     def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
         """Only while it is empty: deleting rows would leave the logs' bytes on disk."""

@@ -168,7 +168,7 @@ def post_build_finish(request: ApiRequest, build_id: int, body: Ending) -> Build
 
 @router.post("/{int:build_id}/heartbeat", response=BuildHeadShape, summary="Say that the build's writer lives")
 def post_heartbeat(request: ApiRequest, build_id: int, body: Body = Body()) -> BuildHeadShape:  # noqa: B008
-    """Agents send one every minute. A body is not needed."""
+    """Agents send one every minute, so that a build with nothing to say is not abandoned. A body is not needed."""
     writable_build(request.auth, build_id)
     return build_head_shape(note_heartbeat(build_id))
 

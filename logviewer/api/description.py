@@ -10,7 +10,11 @@ DESCRIPTION = """Builds write their output here, and people and programs read it
 
 Errors are RFC 9457 problem documents. Times are RFC 3339 in UTC; `url` and `links` are path-absolute.
 Reading a public project needs nothing; all else needs `Authorization: Bearer TOKEN`.
-Watching live: WebSockets at `/ws/logs/{id}/` and `/ws/builds/{id}/`, subprotocol `buildlogs.v1`."""
+Watching live: WebSockets at `/ws/logs/{id}/`, `/ws/builds/{id}/` and `/ws/projects/{slug}/`, subprotocol
+`buildlogs.v1`; writing over one socket: `/ws/intake/`.
+A build whose writer sends nothing for an hour, no heartbeat either, is `abandoned`, with its open steps and logs. Any
+write brings it back. A day later it is finished with the results `exception`, and its logs have the completeness
+`abandoned`; the writer's own results, if they come after all, take their place."""
 
 CHUNKS_TYPE = "application/vnd.buildlogs.chunks"
 BUILD_ID = {"name": "build_id", "in": "path", "required": True, "schema": {"type": "integer"}}

@@ -101,7 +101,8 @@ class Feed(ABC):
         self.noun = noun
         self.seats: set[Seat] = set()
         self._version = 0
-        self._changes: asyncio.Queue[tuple[int, Changed | None]] = asyncio.Queue(MAX_WAITING_CHANGES)
+        self._changes: deque[tuple[int, Changed | None]] = deque()
+        self._changed_more = asyncio.Event()
         self._next_snapshot: asyncio.Task[Message] | None = None
         self._reading = asyncio.Lock()
         self._resynced_at = 0.0
@@ -199,8 +200,9 @@ class Feed(ABC):
         """The hub's call; what does not fit any more is made good once a second by the version."""
         if version is None:
             self.fail(Deleted())
-        elif (version > self._version or not self._version) and not self._changes.full():
-            self._changes.put_nowait((version, change))
+        elif (version > self._version or not self._version) and len(self._changes) < MAX_WAITING_CHANGES:
+            self._changes.append((version, change))
+            self._changed_more.set()
 
     async def _run(self) -> None:
         """Tell changes in order, for ever."""
@@ -208,15 +210,24 @@ class Feed(ABC):
         self._version = first.version or 0
         await self.follow(None)
         while True:
-            version, change = await self._changes.get()
-            if version <= self._version:
+            version, change = await self._next_change()
+            if version <= self._version or (change is None and await self._is_announced_soon()):
                 continue
-            if change is None:
-                await asyncio.sleep(GRACE_SECONDS)
-                if not self._changes.empty():
-                    continue
             if change is None or version != self._version + 1 or not await self._tell_change(version, change):
                 await self._resync()
+
+    async def _next_change(self) -> tuple[int, Changed | None]:
+        while not self._changes:
+            self._changed_more.clear()
+            await self._changed_more.wait()
+        return self._changes.popleft()
+
+    async def _is_announced_soon(self) -> bool:
+        """Whether the event whose version was seen, or another one, comes within the grace."""
+        await asyncio.sleep(GRACE_SECONDS)
+        while self._changes and self._changes[0][1] is None:
+            self._changes.popleft()
+        return bool(self._changes)
 
     async def _tell_change(self, version: int, change: Changed) -> bool:
         """Tell an event; False where only a snapshot says it."""

@@ -14,6 +14,7 @@ from logviewer.doors.socket import BAD_REQUEST, DELETED, Refused, Socket
 class Watching(Socket):
     """A viewer. Each message but `progress` carries a version: an event the next one, a snapshot any later one."""
 
+    subprotocol = "buildlogs.v1"
     feed: type[Feed]
     number: int
 

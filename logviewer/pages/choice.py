@@ -9,7 +9,7 @@ from logviewer.pages.status import is_bad
 
 
 def choose_step(steps: Sequence[Step], wanted: str | None) -> Step | None:
-    """The step whose number is `wanted`; else the last that runs, the first that failed, the last given up, or the first.
+    """The step whose number is `wanted`; else the last that runs, the first that failed, the last given up, the first.
 
     A running build follows its running step even after an earlier step failed: what is being written comes first.
     """
