@@ -65,7 +65,7 @@ def _without_values(message: str) -> str:
         names = re.findall(r"(?<!\S)--?[A-Za-z][a-z-]*(?=[=\s]|$)", given)
         return f"unrecognized arguments: {' '.join(names)}" if names else "unrecognized arguments"
     return re.sub(
-        r"(invalid (?:\S+ )?(?:choice|value)|ignored explicit argument): .*?( \(choose from [^)]*\))?$",
+        r"(invalid (?:\S+ )?(?:choice|value)|ignored explicit argument):? .*?( \(choose from [^)]*\))?$",
         r"\1\2",
         message,
         flags=re.DOTALL,
@@ -152,14 +152,14 @@ def _add_masks(parser: argparse.ArgumentParser) -> None:
 
 
 def _number(text: str) -> int:
-    if not re.fullmatch(r"\d{1,9}", text):
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise argparse.ArgumentTypeError("not a number")
     return int(text)
 
 
 def _duration(text: str) -> float:
     """Seconds; as timeout(1) takes them, except that 0 is none."""
-    match = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)([smhd]?)", text)
+    match = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([smhd]?)", text)
     if match is None or not float(match.group(1)):
         raise argparse.ArgumentTypeError("not a time: use seconds, or e.g. 90s, 10m, 2h")
     return float(match.group(1)) * UNIT_SECONDS[match.group(2)]

@@ -94,7 +94,8 @@ class OutputReader:
         self._selector = selectors.PollSelector()  # unlike epoll it takes files as well
         self._read_bytes = dict.fromkeys(self._sources.values(), SMALL_READ_BYTES)
         self._readerless_bytes = dict.fromkeys(self._sources.values(), 0)
-        self._exited_at: Optional[float] = None
+        self._exited = self._stopped = False
+        self._exited_at: Optional[float] = None  # as far as the reader has noticed
         self._last_read_at = 0.0
         self._notices: deque[str] = deque()
         self._wake_lock = threading.Lock()
@@ -107,12 +108,12 @@ class OutputReader:
 
     def exited(self) -> None:
         """The command has ended: what it left behind is waited for no longer than said above."""
-        self._exited_at = time.monotonic()
+        self._exited = True
         self._wake()
 
     def stop(self) -> None:
         """Read no more."""
-        self._exited_at = time.monotonic() - MAX_AFTER_EXIT_SECONDS
+        self._stopped = True
         self._wake()
 
     def tell(self, notice: str) -> None:
@@ -155,8 +156,8 @@ class OutputReader:
         return min(waits, default=None)
 
     def _overdue(self) -> bool:
-        if self._exited_at is None:
-            return False
+        if self._exited_at is None or self._stopped:
+            return self._stopped
         quiet_since = max(self._exited_at, self._last_read_at)
         now = time.monotonic()
         return now - quiet_since >= QUIET_AFTER_EXIT_SECONDS or now - self._exited_at >= MAX_AFTER_EXIT_SECONDS
@@ -175,20 +176,23 @@ class OutputReader:
             self._leave(descriptor)
             return
         self._read_bytes[channel] = PIPE_BYTES if len(data) >= SMALL_READ_BYTES else SMALL_READ_BYTES
-        self._last_read_at = time.monotonic()
         self._recorder.output(channel, now_us(), data)
         self._pass_through(channel, data)
         if self._outputs[channel].broken_at is not None:
             self._go_on_without_reader(descriptor, channel, len(data))
 
     def _pass_through(self, channel: int, data: bytes) -> None:
-        if self._watchdog is None:
-            self._outputs[channel].write(data)
-            return
-        self._watchdog.deaf = True
+        """Write to our own output; while that stands still, no clock counts against what is still to be read."""
+        began = time.monotonic()
+        if self._watchdog is not None:
+            self._watchdog.deaf = True
         self._outputs[channel].write(data)
-        self._watchdog.heard()
-        self._watchdog.deaf = False
+        if self._watchdog is not None:
+            self._watchdog.heard()
+            self._watchdog.deaf = False
+        self._last_read_at = time.monotonic()
+        if self._exited_at is not None:
+            self._exited_at += self._last_read_at - began
 
     def _go_on_without_reader(self, descriptor: int, channel: int, count: int) -> None:
         """What is written to a pipe that nobody reads ends a command with SIGPIPE: so it does here, a little later."""
@@ -223,6 +227,8 @@ class OutputReader:
 
     def _woken(self) -> None:
         os.read(self._wake_reader, 100)
+        if self._exited and self._exited_at is None:
+            self._exited_at = time.monotonic()
         self.tell_notices()
 
     def tell_notices(self) -> None:
