@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from logviewer.chunkstore import Frame, LogEnd, NoSuchLog, Position
+from logviewer.doors.finished_row import finished_row
 from logviewer.doors.frames import encode_frame, websocket_message
 from logviewer.doors.guard import write_of
 from logviewer.doors.http import Receive, Send
@@ -14,7 +15,6 @@ from logviewer.doors.identity import Scope, readable_log
 from logviewer.doors.socket import BAD_REQUEST, NORMAL, RELOAD, Refused, Socket
 from logviewer.live import ConsumerMixin, LogFileProducer, chunk_store
 from logviewer.live.consumer import Producer
-from logviewer.live.database import in_database
 from logviewer.live.threads import in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES, SharedFrame
 from logviewer.models import LogFile, LogState
@@ -24,10 +24,6 @@ MIN_WINDOW_BYTES = 65_536
 MAX_WINDOW_BYTES = 4_194_304
 MAX_TAIL_LINES = 2**53
 MAX_OFFSET = 2**63 - 1
-
-FIRST_ROW_PAUSE_SECONDS = 0.05
-LAST_ROW_PAUSE_SECONDS = 1.6
-"""The end waits for the database's row to follow the store, to tell the SHA-256: seven looks, 3.15 s in all."""
 
 
 class WatchLog(ConsumerMixin, Socket):
@@ -172,7 +168,7 @@ class WatchLog(ConsumerMixin, Socket):
 
     async def finish(self, end: LogEnd) -> None:
         """Tell the viewer that this was all; `serve` closes when it has acknowledged it."""
-        row = await self._finished_row()
+        row = await finished_row(self.log.pk)
         await self.say(
             {
                 "type": "logFinished",
@@ -190,16 +186,6 @@ class WatchLog(ConsumerMixin, Socket):
         """Tell the viewer that what it has is void."""
         await self.say({"type": "reload", "reason": reason})
         raise _Reloaded
-
-    async def _finished_row(self) -> LogFile:
-        """The row, as soon as it has followed the store (at once, but for a crash in between)."""
-        pause_seconds = FIRST_ROW_PAUSE_SECONDS
-        while True:
-            row = await in_database(LogFile.objects.get, pk=self.log.pk)
-            if row.is_finished or pause_seconds > LAST_ROW_PAUSE_SECONDS:
-                return row
-            await asyncio.sleep(pause_seconds)
-            pause_seconds *= 2
 
     async def _serve(self) -> None:
         """As every socket; a producer that ends by itself closes with 1000, after a reload with 1012."""
