@@ -35,6 +35,8 @@ PARAMETERS: dict[Any, list[str]] = {
     AutobahnProtocol.dropConnection: ["self", "abort"],
     AutobahnProtocol.sendCloseFrame: ["self", "code", "reasonUtf8", "isReply"],
     WebSocketProtocol._closeConnection: ["self", "abort"],
+    WebSocketProtocol.check_timeouts: ["self"],
+    WebSocketProtocol.serverReject: ["self"],
     WebSocketProtocol.onMessage: ["self", "payload", "isBinary"],
     WebSocketProtocol.onPing: ["self", "payload"],
     WebSocketProtocol.onConnect: ["self", "request"],
@@ -52,7 +54,7 @@ ATTRIBUTES: dict[Any, list[str]] = {
     Connection: ["writeSomeData", "abortConnection", "loseWriteConnection", "pauseProducing", "resumeProducing"],
     HTTPFactory: ["protocol", "acceptableProtocols"],
     WebSocketFactory: ["protocol"],
-    AutobahnProtocol: ["STATE_OPEN", "STATE_CLOSING", "STATE_CLOSED"],
+    AutobahnProtocol: ["STATE_CONNECTING", "STATE_OPEN", "STATE_CLOSING", "STATE_CLOSED"],
 }
 """What must exist, by its owner."""
 

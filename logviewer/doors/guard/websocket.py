@@ -34,6 +34,9 @@ CLOSE_PATIENCE_SECONDS = 30.0
 PONG_PATIENCE_SECONDS = 120.0
 """How long a pong may be out after bytes last moved: 6 MB in a peer's receive buffer are 60 s at 100 KB/s."""
 
+GOING_AWAY = 1001
+"""Come again (websocket.md)."""
+
 MAX_CLOSE_REASON_BYTES = 123
 """RFC 6455 section 5.5: a control frame has 125 bytes, two of them the code."""
 
@@ -54,6 +57,7 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
     _held = False
     _owed_pong: bytes | None = None
     _last_moved = 0.0
+    _made = _heard = 0.0
 
     def connectionMade(self) -> None:
         """Take the producer's seat at the transport, which the HTTP channel still holds."""
@@ -70,6 +74,7 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
     def onConnect(self, request: Any) -> Any:
         """Ask the application; until it has accepted, no more than EARLY_BYTES are read."""
         self._awaits_acceptance = True
+        self._made = self._heard = time.monotonic()
         return super().onConnect(request)
 
     def onOpen(self) -> None:
@@ -99,6 +104,7 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
         """
         if self.state != self.STATE_OPEN:
             return
+        self._heard = time.monotonic()
         super().onMessage(payload, isBinary)
         cost = len(payload) + MESSAGE_OVERHEAD_BYTES
         self._costs.append(cost)
@@ -168,6 +174,24 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
             )
         else:
             super().onCloseHandshakeTimeout()
+
+    def check_timeouts(self) -> None:
+        """Do what Daphne does every 2 s, by a clock that nobody sets.
+
+        By the wall clock, as Daphne's own, a clock put back by an hour would keep pings from being sent for that hour,
+        and one put forward by a day would close all sockets. After that day (``--websocket_timeout``) a socket is
+        closed with 1001, come again; Daphne's 1000 tells a viewer that all was said.
+        """
+        now = time.monotonic()
+        if self.state == self.STATE_CONNECTING:
+            if now - self._made > self.server.websocket_connect_timeout:
+                self.serverReject()
+        elif self.state == self.STATE_OPEN and not self.closing:
+            if 0 <= self.server.websocket_timeout < now - self._made:
+                self.serverClose(GOING_AWAY)
+            elif now - self._heard > self.server.ping_interval:
+                self._sendAutoPing()
+                self._heard = now
 
     def _sendAutoPing(self) -> None:
         """Send a ping unless one is out; Daphne sends every 20 s and would lose the first one's timeout."""

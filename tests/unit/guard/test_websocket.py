@@ -1,5 +1,7 @@
 """What the guarded WebSocket connection decides, without sockets: when to wait on, when to give up, what to drop."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from logviewer.doors.guard import websocket
@@ -201,3 +203,52 @@ def test_a_whole_frame_is_not_written_while_the_transport_is_full(writable):
     writable.gate.paused = True
     assert not writable.write_frame(b"\x82\x01x")
     assert writable.gate.calls == []
+
+
+@pytest.fixture
+def timed(protocol, monkeypatch):
+    """A protocol of a Daphne with its usual patience; what it does goes into `did`."""
+    did = []
+    protocol.server = SimpleNamespace(websocket_connect_timeout=20, websocket_timeout=86400, ping_interval=20)
+    protocol.did = did
+    protocol._made = protocol._heard = protocol.clock.now
+    monkeypatch.setattr(protocol, "serverClose", lambda code=None, reason=None: did.append(code))
+    monkeypatch.setattr(protocol, "serverReject", lambda: did.append("reject"))
+    monkeypatch.setattr(protocol, "_sendAutoPing", lambda: did.append("ping"))
+    return protocol
+
+
+@pytest.mark.bad_input("a clock that jumps")
+@pytest.mark.parametrize("wall_clock", [0.0, 2e9], ids=["back", "forward"])
+def test_pings_go_out_and_sockets_stay_whatever_the_wall_clock_says(timed, monkeypatch, wall_clock):
+    monkeypatch.setattr(websocket.time, "time", lambda: wall_clock)
+    for _ in range(6):
+        timed.check_timeouts()
+        timed.clock.now += 10.5
+    assert timed.did == ["ping", "ping"]
+
+
+def test_after_a_day_a_socket_is_closed_as_one_that_may_come_again(timed):
+    timed.clock.now += 86401
+    timed.check_timeouts()
+    assert timed.did == [1001]
+    timed.closing = True
+    timed.check_timeouts()
+    assert timed.did == [1001]
+
+
+def test_a_socket_that_may_stay_for_ever_stays(timed):
+    timed.server.websocket_timeout = -1
+    timed._heard = timed.clock.now = 1e9
+    timed.check_timeouts()
+    assert timed.did == []
+
+
+def test_an_application_that_does_not_accept_in_time_is_answered_for(timed):
+    timed.state = timed.STATE_CONNECTING
+    timed.clock.now += 19
+    timed.check_timeouts()
+    assert timed.did == []
+    timed.clock.now += 2
+    timed.check_timeouts()
+    assert timed.did == ["reject"]
