@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
@@ -12,6 +13,7 @@ from tests.acceptance.soak.trace import Trace
 from tests.acceptance.soak.written import WrittenLog
 
 OPEN_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
 TICK_SECONDS = 0.25
 LONGEST_STALL_SECONDS = 4.0
 COME_AGAIN_SECONDS = 1.0
@@ -118,7 +120,7 @@ class Viewer:
         half = (1_048_576 if self._window is None else self._window) // 2
         if self._window != 0 and self._withholds_until <= now and self.offset - self._acknowledged >= half:
             self._acknowledged = self.offset
-            await connection.ack()
+            await self._say(connection, "ack")
         try:
             async with asyncio.timeout(TICK_SECONDS):
                 return await connection.step()
@@ -165,19 +167,31 @@ class Viewer:
             case 4:
                 self._note("stops", self.offset)
                 await self._say(connection, "stop")
-                await connection.socket.close()
+                await self._close(connection)
                 self.has_left = not self._stays
                 return True
             case _:
                 self._window = self._dice.choice(WINDOWS)
                 self._note("changes its window", self._window)
-                await connection.socket.close()
+                await self._close(connection)
                 return True
         return False
 
     async def _say(self, connection: client.Viewer, what: str) -> None:
+        """Say something; where the server has closed meanwhile, what it had sent before is still to be read."""
         assert connection.socket is not None
-        await connection.socket.send(f'{{"type":"{what}"}}')
+        with suppress(ConnectionClosed):
+            if what == "ack":
+                await connection.ack()
+            else:
+                await connection.socket.send(f'{{"type":"{what}"}}')
+
+    async def _close(self, connection: client.Viewer) -> None:
+        """Close, but do not wait for long: behind frames that nobody takes the server's answer is not seen."""
+        assert connection.socket is not None
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await connection.socket.close()
 
     async def _end(self, connection: client.Viewer, message: dict[str, object]) -> None:
         """Check the log's end, and take leave."""
@@ -189,7 +203,7 @@ class Viewer:
         try:
             async with asyncio.timeout(OPEN_SECONDS):
                 if self._window != 0:
-                    await connection.ack()
+                    await self._say(connection, "ack")
                 while True:
                     await connection.step()
         except ConnectionClosed as closed:
