@@ -14,10 +14,9 @@ from logviewer.intake.changes import (
     record_event,
     refuse_finished,
 )
-from logviewer.intake.errors import AlreadyFinished
 from logviewer.intake.slugs import unique_slug
 from logviewer.live.store import chunk_store
-from logviewer.models import LogFile, LogType, Step, StepState
+from logviewer.models import LogFile, LogType, Step
 from logviewer.models.logfile import storage_key
 
 
@@ -31,8 +30,11 @@ class Created(NamedTuple):
 def create_log(step_id: int, name: str, log_type: LogType = LogType.STDIO) -> Created:
     """Create a log and its empty file; the log of the step that has that name already is it, whatever its type.
 
+    A finished step of a running build takes more: what it made (`buildlogs log compile coverage.txt`) is there once it
+    has ended.
+
     Raises:
-        AlreadyFinished: the build or the step takes no more logs.
+        AlreadyFinished: the build takes no more logs.
         StorageFull: there is no room for the file; there is no log then.
     """
     with transaction.atomic():
@@ -44,8 +46,6 @@ def create_log(step_id: int, name: str, log_type: LogType = LogType.STDIO) -> Cr
             known.refresh_from_db(fields=["state"])
             return Created(known, is_new=False)
         refuse_finished(build)
-        if step.state == StepState.FINISHED:
-            raise AlreadyFinished("step")
         slug = unique_slug(name, set(step.logs.values_list("slug", flat=True)), otherwise="log")
         log = LogFile(step=step, name=name, slug=slug, type=log_type)
         log.save(force_insert=True)
