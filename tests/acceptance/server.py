@@ -15,7 +15,7 @@ from pathlib import Path
 import httpx
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-START_SECONDS = 30
+START_SECONDS = 60
 STOP_SECONDS = 15
 APPLICATION = "buildlogs.asgi:application"
 SEALS_NOTHING = {"BUILDLOGS_UPKEEP_IN_SERVER": "0"}
@@ -52,6 +52,7 @@ class Server:
             "BUILDLOGS_DATA_DIR": str(data_dir),
             "BUILDLOGS_DEBUG": "1",  # plain static files: no collectstatic before each test
             "PYTHONUNBUFFERED": "1",
+            "PYTHONFAULTHANDLER": "1",
             **(environment or {}),
         }
         self.environment.setdefault("DATABASE_URL", f"sqlite:///{data_dir / 'buildlogs.sqlite3'}")
@@ -119,7 +120,11 @@ class Server:
                     return self
             except httpx.TransportError:
                 pass
-            if self.process.poll() is not None or time.monotonic() > deadline:
+            if self.process.poll() is not None:
+                raise AssertionError(f"the server ended with {self.process.returncode}:\n{self.log_path.read_text()}")
+            if time.monotonic() > deadline:
+                self.process.send_signal(signal.SIGABRT)  # says where it stands
+                self.process.wait(STOP_SECONDS)
                 raise AssertionError(f"the server did not start:\n{self.log_path.read_text()}")
             time.sleep(0.05)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -59,7 +60,7 @@ def soak(site: Site) -> None:
         site.stop()
         size = check_files(site.data_dir / "logs", one.logs)
     except BaseException:
-        path = site.data_dir / "soak-trace.txt"
+        path = Path(tempfile.gettempdir()) / f"buildlogs-soak-{SEED}.txt"
         trace.write(path)
         print(f"{trace}\nall of it: {path}; again: script/soak {SECONDS:g} {SEED}")
         raise
