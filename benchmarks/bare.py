@@ -58,6 +58,15 @@ async def feed(receive: Receive, send: Send) -> None:
     _tell_viewers(None)
 
 
+async def take(receive: Receive, send: Send) -> None:
+    """Take messages, throw them away, and answer each with how many bytes came so far."""
+    await _accept(receive, send)
+    received = 0
+    while (message := await receive())["type"] == "websocket.receive":
+        received += len(message["bytes"])
+        await send({"type": "websocket.send", "text": f'{{"offset":{received}}}'})
+
+
 async def view(receive: Receive, send: Send) -> None:
     """Be handed what is fed, until the feeder goes."""
     await _accept(receive, send)
@@ -103,6 +112,7 @@ DOORS: dict[tuple[str, str], Callable[..., Awaitable[None]]] = {
     ("http", "/download"): download,
     ("websocket", "/frames"): frames,
     ("websocket", "/feed"): feed,
+    ("websocket", "/take"): take,
     ("websocket", "/view"): view,
 }
 

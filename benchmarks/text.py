@@ -14,12 +14,17 @@ SOURCE = Path(__file__).resolve().parent / "lines.c"
 
 def build_printer(directory: Path) -> Path:
     """Compile the command that prints N lines as fast as a pipe takes them."""
+    return compile_command(SOURCE, directory)
+
+
+def compile_command(source: Path, directory: Path) -> Path:
+    """Compile a command of one file; answers where it is."""
     compiler = shutil.which("cc") or shutil.which("gcc")
     if compiler is None:
         raise SystemExit("a C compiler is needed: a printer in Python would be slower than what is measured")
-    printer = directory / "lines"
-    subprocess.run([compiler, "-O2", "-o", str(printer), str(SOURCE)], check=True)
-    return printer
+    command = directory / source.stem
+    subprocess.run([compiler, "-O2", "-o", str(command), str(source)], check=True)
+    return command
 
 
 def print_to_file(printer: Path, lines: int, path: Path) -> None:
