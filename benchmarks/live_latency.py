@@ -1,7 +1,7 @@
 """From the print in a build step to its receipt by 1, 20, 100 and 1000 viewers, through the agent and a real Daphne.
 
 The step prints 1000 lines a second, each with the time of its printing. Yardsticks of the same run: reading the step's
-output from a pipe, and a bare broadcast on the same guarded Daphne, fed every 50 ms: as long as the agent gathers.
+output from a pipe, and a bare broadcast on the same guarded Daphne, fed every 50 ms.
 """
 
 from __future__ import annotations
