@@ -6,14 +6,17 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 
+from logviewer.doors.watch_build import MAX_WATCHED_LOGS
 from tests.acceptance.client import Writer, entry
 from tests.acceptance.server import Server
 from tests.acceptance.test_watch_log import refused
+from tests.acceptance.watched_noun import watching as noun_watching
 
 WAIT_SECONDS = 10
 
@@ -113,3 +116,53 @@ async def test_who_may_not_see_the_build_is_told_4404(server: Server, writer: Wr
     await refused(server, f"/ws/builds/{build['id']}/", 4404)
     await refused(server, "/ws/builds/424242/", 4404, token)
     await refused(server, f"/ws/builds/{build['id']}/", 4401, "bl_wrong")
+
+
+# Rows at once: through the API they would take a minute. Only what is open has files.
+MANY = """
+from logviewer.live.store import chunk_store
+from logviewer.models import Build, LogFile, Step
+build = Build.objects.get(pk={build})
+steps = Step.objects.bulk_create(
+    Step(build=build, number=number, name=f"step {{number}}", slug=f"step-{{number}}",
+         state="running" if number > {steps} - {open_logs} else "finished")
+    for number in range(1, {steps} + 1)
+)
+logs = LogFile.objects.bulk_create(
+    LogFile(step=step, name="stdio", slug="stdio", storage_key=f"demo/large/{{step.number}}",
+            state="open" if step.state == "running" else "finished",
+            form="plain" if step.state == "running" else "sealed")
+    for step in steps
+)
+for log in logs[-{open_logs}:]:
+    chunk_store().create(log.key)
+"""
+STEPS = 2000
+OPEN_LOGS = MAX_WATCHED_LOGS + 60
+
+
+def descriptors_of(server: Server) -> int:
+    return sum(1 for _ in Path(f"/proc/{server.pid}/fd").iterdir())
+
+
+async def test_a_build_of_two_thousand_steps_is_watched_with_few_descriptors(
+    own_server: Server,
+) -> None:
+    writer = Writer(own_server.url, token := own_server.token())
+    build = writer.post("/builds", {"project": "demo", "builder": "large"})["id"]
+    code = MANY.format(build=build, steps=STEPS, open_logs=OPEN_LOGS)
+    await asyncio.to_thread(own_server.manage, "shell", "--verbosity=0", "--command", code)
+    descriptors = descriptors_of(own_server)
+    async with noun_watching(own_server.websocket_url, f"/ws/builds/{build}/", token) as viewer:
+        snapshot = await viewer.event()
+        shown = await asyncio.to_thread(writer.http.get, f"/builds/{build}")
+        assert snapshot["steps"] == shown.json()["steps"]
+        open_logs = [step["logs"][0]["id"] for step in snapshot["steps"] if step["state"] == "running"]
+        assert len(open_logs) == OPEN_LOGS
+        for log_id in open_logs:
+            await asyncio.to_thread(writer.chunks, log_id, entry(0, b"one\n"))
+        while len(viewer.progress) < OPEN_LOGS:
+            await viewer.next()
+        assert set(viewer.progress.values()) == {(4, 1)}
+        appenders = 2 * OPEN_LOGS  # the store keeps the files of logs open that are written
+        assert descriptors_of(own_server) - descriptors <= 2 * MAX_WATCHED_LOGS + appenders + 20
