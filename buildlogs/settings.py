@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from buildlogs.env import Environment
+from buildlogs.layer import redis_patience
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 environment = Environment()
@@ -110,7 +111,7 @@ if REDIS_URL:
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": [REDIS_URL], "prefix": "buildlogs"},
+            "CONFIG": {"hosts": [{"address": REDIS_URL, **redis_patience(REDIS_URL)}], "prefix": "buildlogs"},
         }
     }
 else:

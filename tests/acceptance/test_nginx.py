@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
 import pytest
 
 from tests.acceptance.client import Viewer, Writer, entry
+from tests.acceptance.processes import two_processes
 from tests.acceptance.server import ROOT, Server, free_port
 from tests.acceptance.test_shutdown import follow
 
@@ -38,12 +38,7 @@ def servers(data_dir: Path, postgres_url: str, redis_url: str) -> Iterator[list[
         "BUILDLOGS_TRUSTED_PROXIES": "127.0.0.1",
         "BUILDLOGS_ALLOWED_HOSTS": "logs.example.org,127.0.0.1",
     }
-    started = [Server(data_dir, environment=environment) for _ in range(2)]
-    started[0].migrate()
-    with ExitStack() as stack:
-        for server in started:
-            stack.callback(server.stop)
-            server.start()
+    with two_processes(data_dir, environment) as started:
         yield started
 
 

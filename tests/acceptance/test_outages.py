@@ -10,7 +10,7 @@ import asyncio
 import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.acceptance.client import Viewer, Writer, entry
 from tests.acceptance.outages import OwnRedis, Way
+from tests.acceptance.processes import two_processes
+from tests.acceptance.scrape import scrape
 from tests.acceptance.server import Server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis]
@@ -28,6 +30,7 @@ PAUSE_SECONDS = 0.05  # between two lines
 MAX_LAG_SECONDS = 2.0
 SLACK_SECONDS = 3.0  # of a machine at load 8
 RECOVERY_SECONDS = 20.0
+END_SECONDS = 5.0
 PROMPT_SECONDS = 0.5
 PROMPT_LINES = 20  # without announcements, looks once a second let one of two lines wait longer than PROMPT_SECONDS
 
@@ -61,12 +64,7 @@ def servers(request: pytest.FixtureRequest, data_dir: Path, way: Way, own_redis:
         "BUILDLOGS_DEBUG": "0",
         "BUILDLOGS_UPKEEP_IN_SERVER": "0",
     }
-    started = [Server(data_dir, kind=request.param, environment=environment) for _ in range(2)]
-    started[0].migrate()
-    with ExitStack() as stack:
-        for server in started:
-            stack.callback(server.stop)
-            server.start()
+    with two_processes(data_dir, environment, kind=request.param) as started:
         yield started
 
 
@@ -226,12 +224,15 @@ async def test_postgresql_may_go_and_come_back(servers: list[Server], way: Way) 
     writer = Writer(servers[0].url, token)
     log = writer.new_log()
     async with talking(servers, token, log["id"]) as (chatter, watchers):
+        for server in servers:
+            await asyncio.to_thread(scrape, server, token)
         way.cut()
         await until(lambda: chatter.refusals, [])
         stored = len(chatter.acknowledged_at)
         await until_ready(servers, (503, "failed", "ok"))
         for server in servers:
             await expect_away(server, token, log)
+            assert (await asyncio.to_thread(scrape, server, token))("buildlogs_viewers", kind="log") >= 1
         await until(lambda: len(chatter.refusals) >= 5, [])
         for refusal in chatter.refusals:
             assert (refusal.status_code, refusal.json()["type"]) == (503, "database-away")
@@ -285,3 +286,11 @@ async def test_a_postgresql_that_hangs_is_given_up_in_seconds(servers: list[Serv
         await until_ready(servers, (200, "ok", "ok"))
         await until(lambda: len(chatter.acknowledged_at) > stored + PROMPT_LINES, [])
         assert [watcher.close_code for watcher in watchers] == [None, None], "a viewer was sent away"
+    way.hang()  # again: what hangs does not hold up the end either
+    hanging = asyncio.ensure_future(asyncio.to_thread(Writer(servers[1].url, token).http.get, "/projects"))
+    await asyncio.sleep(0.5)
+    process = servers[1].process
+    assert process is not None
+    process.terminate()
+    assert await asyncio.to_thread(process.wait, END_SECONDS + SLACK_SECONDS) == 0
+    await asyncio.gather(hanging, return_exceptions=True)

@@ -7,7 +7,6 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import count
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from websockets.exceptions import InvalidHandshake
 
 from tests.acceptance.client import Viewer, Writer, entry
+from tests.acceptance.processes import two_processes
 from tests.acceptance.server import Server
 
 pytestmark = [pytest.mark.postgres, pytest.mark.redis, pytest.mark.slow, pytest.mark.timeout(120)]
@@ -33,12 +33,7 @@ def servers(
     request: pytest.FixtureRequest, data_dir: Path, postgres_url: str, redis_url: str
 ) -> Iterator[list[Server]]:
     environment = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
-    started = [Server(data_dir, kind=request.param, environment=environment) for _ in range(2)]
-    started[0].migrate()
-    with ExitStack() as stack:
-        for server in started:
-            stack.callback(server.stop)
-            server.start()
+    with two_processes(data_dir, environment, kind=request.param) as started:
         yield started
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterator
-from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from tests.acceptance.client import Viewer, Writer
+from tests.acceptance.processes import two_processes
 from tests.acceptance.server import Server
 from tests.acceptance.watched_log import write_while_watched
 
@@ -36,12 +36,7 @@ def two_servers(
 ) -> Iterator[tuple[Server, Server]]:
     environment = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url, **FAULTS}
     application = "tests.acceptance.lossy:application"
-    servers = [Server(data_dir, kind=request.param, environment=environment, application=application) for _ in range(2)]
-    servers[0].migrate()
-    with ExitStack() as stack:
-        for server in servers:
-            stack.callback(server.stop)
-            server.start()
+    with two_processes(data_dir, environment, kind=request.param, application=application) as servers:
         yield servers[0], servers[1]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,30 @@ def test_a_database_that_fails_is_named_and_its_reason_is_not(client: Client, mo
     response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"status": "unavailable", "database": "failed", "layer": "ok", "data_directory": "ok"}
+
+
+@pytest.mark.django_db
+def test_a_part_that_hangs_is_named_and_costs_one_thread_however_often_it_is_asked(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on, calls = threading.Event(), []
+
+    def hang() -> None:
+        calls.append(1)
+        goes_on.wait(30)
+
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+    monkeypatch.setitem(health.CHECKS, "layer", hang)
+    threads = threading.active_count()
+    for _ in range(5):
+        response = client.get("/readyz")
+        assert (response.status_code, response.json()["layer"]) == (503, "failed")
+    assert (len(calls), threading.active_count()) == (1, threads + 1)
+    goes_on.set()
+    monkeypatch.setattr(health, "CHECK_SECONDS", 10.0)
+    deadline = time.monotonic() + 10
+    while client.get("/readyz").json()["layer"] != "ok":
+        assert time.monotonic() < deadline
 
 
 @pytest.mark.django_db
