@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import random
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -171,7 +172,12 @@ class Socket:
         except AccessError as error:
             problem = problem_from(error)
             raise Refused(4000 + (problem.status if problem else 403), str(error)) from error
-        self._rights_timer = asyncio.get_running_loop().call_later(RIGHTS_INTERVAL_SECONDS, self._look_at_rights)
+        self._look_at_rights_later()
+
+    def _look_at_rights_later(self) -> None:
+        """Within the interval, each socket at another moment: a thousand that came together shall not ask together."""
+        seconds = RIGHTS_INTERVAL_SECONDS * random.uniform(0.75, 1)  # noqa: S311 - jitter
+        self._rights_timer = asyncio.get_running_loop().call_later(seconds, self._look_at_rights)
 
     def _look_at_rights(self) -> None:
         self._rights_task = asyncio.ensure_future(self._readmit())
@@ -188,7 +194,7 @@ class Socket:
         except Exception as error:
             if not isinstance(error, AWAY_ERRORS):
                 logger.exception("rights could not be looked at; trying again")
-            self._rights_timer = asyncio.get_running_loop().call_later(RIGHTS_INTERVAL_SECONDS, self._look_at_rights)
+            self._look_at_rights_later()
 
     async def _serve(self) -> None:
         """Work and read messages side by side, until either ends, or the server does; then end the other."""
