@@ -113,7 +113,7 @@ def store_frames(target: Target, frames: Sequence[IntakeFrame]) -> Stored:
             stored.locked = error
             break
         except Exception as error:
-            if count > 1:  # which of them it is shows when they are stored one by one
+            if count > 1:  # which of them it is shows when they are stored one by one, as all that follow are
                 joined_frames = 1
                 continue
             received = error.received if isinstance(error, OffsetGap) else None
@@ -122,7 +122,6 @@ def store_frames(target: Target, frames: Sequence[IntakeFrame]) -> Stored:
             received = None
             stored.end = appended.end
         stored.done += count
-        joined_frames = len(frames)
     return stored
 
 

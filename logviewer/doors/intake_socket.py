@@ -11,7 +11,6 @@ import logging
 from collections import OrderedDict, deque
 from collections.abc import Callable, Coroutine, MutableMapping, Sequence
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from logviewer.chunkstore import LogLocked
@@ -77,7 +76,7 @@ class _Lane:
         self.lock_wait: LockWait | None = None
         self.received: int | None = None
         self.unsaid_bytes = self.unsaid_frames = 0  # of frames that are stored and not acknowledged yet
-        self.saying = False  # in the outbox
+        self.saying = False  # in the outbox: what is stored until it is sent is said with it
         self.said_at = 0.0
         self.timer: asyncio.TimerHandle | None = None
         self.viewer_came: Callable[[], None]
@@ -99,7 +98,8 @@ class Intake(Socket):
         self._jobs = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._unanswered_bytes = self._unanswered_frames = 0
-        self._unsaid_bytes = 0
+        self._unsaid: set[_Lane] = set()
+        self._unsaid_bytes = 0  # of those
         self._room = asyncio.Event()
         self._all_answered = asyncio.Event()
         self._all_answered.set()
@@ -269,15 +269,11 @@ class Intake(Socket):
         """Take note of what became of a lane's first frames, and go on with the next."""
         for _ in range(stored.done):
             lane.frames.popleft()
-        refused = {index for index, _ in stored.errors}
-        for index, frame in enumerate(islice(frames, stored.done)):
-            if index not in refused:
-                lane.unsaid_bytes += frame.size_bytes
-                lane.unsaid_frames += 1
-                self._unsaid_bytes += frame.size_bytes
         if stored.end is not None:
             lane.received = stored.end.received
-            self._acknowledge(lane)
+            refused = {index for index, _ in stored.errors}
+            sizes = [frames[index].size_bytes for index in range(stored.done) if index not in refused]
+            self._acknowledge(lane, sum(sizes), len(sizes))
         for index, error in stored.errors:
             self._refuse_frame(lane, frames[index], error)
         if stored.done:
@@ -299,12 +295,17 @@ class Intake(Socket):
 
     # Answers.
 
-    def _acknowledge(self, lane: _Lane) -> None:
+    def _acknowledge(self, lane: _Lane, size_bytes: int, frames: int) -> None:
         """Say how far the log has come: now, if that was not said lately or much is unsaid, else a little later."""
+        lane.unsaid_bytes += size_bytes
+        lane.unsaid_frames += frames
+        if lane.saying:
+            return
+        self._unsaid.add(lane)
+        self._unsaid_bytes += size_bytes
         if self._unsaid_bytes >= RECEIVED_BYTES:
-            for other in self._lanes.values() if lane.unsaid_bytes < RECEIVED_BYTES else (lane,):
-                if other.unsaid_frames:
-                    self._say_received(other)
+            for other in tuple(self._unsaid):
+                self._say_received(other)
             return
         loop = asyncio.get_running_loop()
         due = lane.said_at + RECEIVED_INTERVAL_SECONDS
@@ -319,6 +320,9 @@ class Intake(Socket):
             lane.timer = None
         if not lane.saying:
             lane.saying = True
+            if lane in self._unsaid:
+                self._unsaid.discard(lane)
+                self._unsaid_bytes -= lane.unsaid_bytes
             self._outbox.append(lane)
             self._filled.set()
 
@@ -360,7 +364,6 @@ class Intake(Socket):
         lane.said_at = asyncio.get_running_loop().time()
         size_bytes, frames = lane.unsaid_bytes, lane.unsaid_frames
         lane.unsaid_bytes = lane.unsaid_frames = 0
-        self._unsaid_bytes -= size_bytes
         flush_ms = presence.flush_ms(lane.log_id)
         await self.say({"type": "received", "log": lane.log_id, "offset": lane.received, "flush_ms": flush_ms})
         self._answered(size_bytes, frames)
@@ -389,7 +392,7 @@ class Intake(Socket):
         try:
             with presence.writer():
                 await super()._serve()
-        except Gone:
+        except (Gone, OSError):
             raise
         except BaseException:
             for lane in self._lanes.values():

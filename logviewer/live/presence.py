@@ -82,7 +82,8 @@ class Presence:
             count = self._viewers[log_id] = self._viewers.get(log_id, 0) + 1
         if count == 1:
             self._call_listeners([log_id])
-            self._renew_in(GATHERING_SECONDS)
+            if announce.distributed():
+                self._renew_in(GATHERING_SECONDS)
         try:
             yield
         finally:

@@ -164,12 +164,20 @@ def test_where_another_writer_is_at_the_log_the_rest_waits(target: StoreTarget) 
 
 def test_on_a_full_disk_each_is_refused_and_what_comes_later_is_stored(target: StoreTarget) -> None:
     full = StorageFull(Path("log"), "No space left on device")
-    target.failures = [full, full, full]  # both together, then each
+    target.failures = [full, full, full]  # both together, then each by itself
     stored = store(target, frame(0, b"one\n"), frame(4, b"two\n"))
     assert kinds(stored)[0] == (0, StorageFull)
     assert stored.done == 2
     assert target.text() == b""
     assert store(target, frame(0, b"one\n")).errors == []
+
+
+def test_many_that_differ_are_not_tried_together_again_and_again(target: StoreTarget) -> None:
+    store(target, frame(0, b"x" * 500))
+    target.appends = 0
+    stored = store(target, *[frame(offset, b"y") for offset in range(500)])
+    assert len(stored.errors) == 500
+    assert target.appends == 501
 
 
 FRAMES = st.lists(

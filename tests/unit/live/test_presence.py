@@ -18,6 +18,7 @@ WAIT_SECONDS = 10
 def told(monkeypatch: pytest.MonkeyPatch) -> list[list[int]]:
     """What was announced to other processes."""
     said: list[list[int]] = []
+    monkeypatch.setattr(module.announce, "distributed", lambda: True)
     monkeypatch.setattr(module.announce, "logs_watched", lambda _process, logs: said.append(sorted(logs)))
     return said
 
