@@ -52,7 +52,9 @@ def note_life(build: Build) -> None:
     if build.state == BuildState.ABANDONED:
         build.state = BuildState.RUNNING
     build.steps.filter(state=StepState.ABANDONED).update(state=StepState.RUNNING)
-    LogFile.objects.filter(step__build=build, state=LogState.ABANDONED).update(state=LogState.OPEN)
+    given_up = LogFile.objects.filter(step__build=build, state=LogState.ABANDONED)
+    list(given_up.select_for_update(of=("self",)).order_by("pk").values_list("pk"))  # in the order of `counters`
+    given_up.update(state=LogState.OPEN)
     record_event(build, "buildReopened", build.pk)
 
 

@@ -69,7 +69,7 @@ def write(ends: Mapping[int, LogEnd]) -> None:
     now = connection.ops.adapt_datetimefield_value(timezone.now())
     rows = [
         (end.size, end.lines, end.received, end.omitted, now, log_id, LogState.FINISHED.value)
-        for log_id, end in ends.items()
+        for log_id, end in sorted(ends.items())  # as all who lock rows of several logs: or they block each other
     ]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.executemany(statement, rows)

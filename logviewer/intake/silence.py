@@ -28,14 +28,19 @@ def abandon_build(build_id: int, silent_since: datetime) -> bool:
     with transaction.atomic():
         build = lock_build(build_id)
         logs = list(open_logs(build))
-        if build.heartbeat_at >= silent_since or (build.state == BuildState.FINISHED and not logs):
+        if build.heartbeat_at >= silent_since:
             return False
-        for log in logs:
+        for log in list(logs):
             with chunk_store().reader(log.key) as reader:
                 end = reader.end()
+            if end.finished:  # its writer finished it, and the row will say so soon (`upkeep.unrecorded`)
+                logs.remove(log)
+                continue
             log.size, log.lines, log.received, log.omitted = end.size, end.lines, end.received, end.omitted
             log.state = LogState.ABANDONED
             log.save(update_fields=["size", "lines", "received", "omitted", "state"])
+        if build.state == BuildState.FINISHED and not logs:
+            return False
         if build.state != BuildState.FINISHED:
             build.state = BuildState.ABANDONED
             build.steps.filter(state=StepState.RUNNING).update(state=StepState.ABANDONED)

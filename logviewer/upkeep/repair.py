@@ -51,7 +51,7 @@ def _repair_files(checked: Checked, verification: Verification, store: ChunkStor
     """Bring the log's files to a state that index and text agree on."""
     faults, files, form = checked.faults, verification.files, verification.form
     row = checked.row
-    if Fault.MISSING in faults and row.state == LogState.OPEN and not row.size and not row.received:
+    if Fault.MISSING in faults and row.state != LogState.FINISHED and not row.size and not row.received:
         store.create(row.key)
     if Fault.MARKS in faults:
         files.marks.unlink(missing_ok=True)

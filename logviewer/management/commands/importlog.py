@@ -47,7 +47,12 @@ class Command(BaseCommand):
         ending = parser.add_mutually_exclusive_group()
         ending.add_argument("--finish", action="store_true", help="finish the log, verified (default)")
         ending.add_argument("--keep-open", action="store_true", help="leave the log open: more is to come")
-        parser.add_argument("--results", choices=Results.values, help="end step and build with these results")
+        parser.add_argument(
+            "--results",
+            choices=Results.values,
+            help="end step and build with these results; without them the build "
+            "waits for its end, and is given up in time",
+        )
         parser.add_argument("--max-size", default=str(DEFAULT_MAX_BYTES), metavar="BYTES", help="of content, as in 16G")
         parser.add_argument("--max-ratio", type=int, default=DEFAULT_MAX_RATIO, help="content to file (%(default)s)")
         parser.add_argument("--progress", action=BooleanOptionalAction, default=True, help="show a bar on a terminal")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.forms import ModelForm
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -156,3 +158,18 @@ def test_a_projects_limits_are_empty_zero_or_a_number_of_bytes(admin: Client) ->
     admin.post(f"{list_of('project')}{project.pk}/change/", {**form, "max_log_bytes": "", "max_tail_bytes": ""})
     project.refresh_from_db()
     assert (project.max_log_bytes, project.max_tail_bytes) == (None, None)
+
+
+def test_saving_a_project_leaves_the_version_that_builds_raise(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(public=False)
+    clean = ModelForm.full_clean
+
+    def raised_meanwhile(form: Any) -> None:
+        clean(form)
+        Project.objects.filter(pk=project.pk).update(version=41)
+
+    monkeypatch.setattr(ModelForm, "full_clean", raised_meanwhile)
+    answer = admin.post(f"{list_of('project')}{project.pk}/change/", {"name": "Demo", "visibility": "public"})
+    assert answer.status_code == 302
+    project.refresh_from_db()
+    assert (project.version, project.name, project.visibility) == (41, "Demo", "public")

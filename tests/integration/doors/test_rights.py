@@ -35,12 +35,16 @@ def private_log() -> LogFile:
     return make_log(step=make_step(build=make_build(builder=make_builder(project=make_project(public=False)))))
 
 
+def headers_of(session: Client) -> list[tuple[bytes, bytes]]:
+    """Those that the session's browser sends."""
+    cookie = f"{settings.SESSION_COOKIE_NAME}={session.cookies[settings.SESSION_COOKIE_NAME].value}"
+    return [(b"host", b"localhost"), (b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
+
+
 @pytest.fixture
 async def viewer(session: Client, private_log: LogFile) -> AsyncIterator[WebsocketCommunicator]:
     """The session's socket on the private log, admitted."""
-    cookie = f"{settings.SESSION_COOKIE_NAME}={session.cookies[settings.SESSION_COOKIE_NAME].value}"
-    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost"), (b"cookie", cookie.encode())]
-    communicator = WebsocketCommunicator(websockets, f"/ws/logs/{private_log.pk}/", headers=headers)
+    communicator = WebsocketCommunicator(websockets, f"/ws/logs/{private_log.pk}/", headers=headers_of(session))
     accepted, _ = await communicator.connect()
     assert accepted
     assert (await communicator.receive_json_from())["type"] == "hello"
@@ -70,3 +74,18 @@ async def test_whoever_logs_out_is_shown_the_door(viewer: WebsocketCommunicator,
 
 async def test_whoever_still_may_sees_nothing_of_it(viewer: WebsocketCommunicator) -> None:
     assert await viewer.receive_nothing(timeout=0.5)
+
+
+@pytest.mark.parametrize("noun", ["build", "project"])
+async def test_that_holds_for_whoever_watches_builds_and_projects(
+    session: Client, private_log: LogFile, noun: str
+) -> None:
+    build = private_log.step.build
+    path = f"/ws/builds/{build.pk}/" if noun == "build" else f"/ws/projects/{build.builder.project.slug}/"
+    communicator = WebsocketCommunicator(websockets, path, headers=headers_of(session))
+    accepted, _ = await communicator.connect()
+    assert accepted
+    assert (await told(communicator))["type"] == "snapshot"
+    await User.objects.aupdate(is_staff=False)
+    assert (await told(communicator))["status"] == 4404
+    await communicator.disconnect()

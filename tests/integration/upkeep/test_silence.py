@@ -22,6 +22,7 @@ from logviewer.models import Build, ListeningTime, LogFile, Project, Results, St
 from logviewer.upkeep.listening import KEPT, Listener, listening_since, longest_gap
 from logviewer.upkeep.retries import Retries
 from logviewer.upkeep.silence import END_AFTER, give_up_silent
+from logviewer.upkeep.unrecorded import record_finishes
 from tests.factories import make_build, make_log, make_step
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -169,6 +170,18 @@ def test_a_log_that_cannot_be_read_keeps_its_build_and_no_other() -> None:
     assert states(log)[0] == "abandoned"
     assert states(lost)[0] == "running"
     assert give_up_silent(retries).failed == 0  # not tried again at once
+
+
+def test_a_log_that_its_writer_finished_is_not_given_up_also_where_its_row_does_not_know() -> None:
+    log = running_log()
+    chunk_store().finish(log.key)
+    a_server_listens()
+    assert give_up_silent(Retries()).abandoned == 1
+    assert states(log) == ("abandoned", "abandoned", "open")
+    LogFile.objects.update(written_at=timezone.now() - SILENT)
+    record_finishes()
+    assert states(log)[2] == "finished"
+    assert LogFile.objects.get().completeness == "unverified"
 
 
 # Servers that were not there.
