@@ -53,7 +53,7 @@ class Waker:
 
 
 class IntakeConnection:
-    """`serve` runs in the socket's thread; `add`, `remove` and `leave` are called by others.
+    """`serve` runs in the socket's thread; `add`, `forget` and `leave` are called by others.
 
     Attributes:
         useful: whether the server has acknowledged anything.
@@ -78,10 +78,8 @@ class IntakeConnection:
         stream.listen(lambda: self._tell(stream))
         self._tell(stream)
 
-    def remove(self, stream: OutputStream) -> None:
-        """Send no more of a stream."""
-        stream.silence()
-        stream.detached = True
+    def forget(self, stream: OutputStream) -> None:
+        """Send no more of a stream that is detached."""
         self._tell(stream)
 
     def leave(self) -> None:
@@ -167,6 +165,7 @@ class IntakeConnection:
 
     def _look_at(self, stream: OutputStream, now: float) -> None:
         """Queue it, or note when it is to be looked at next."""
+        stream.end_if_done()
         if stream.detached or stream.ended:
             self._forget(stream)
             return

@@ -84,9 +84,10 @@ class IntakeSocket:
 
     def detach(self, stream: OutputStream) -> None:
         """Leave the stream where it is."""
+        stream.detach()
         with self._changed:
             if self._connection is not None:
-                self._connection.remove(stream)
+                self._connection.forget(stream)
 
     def close(self) -> None:
         """Say goodbye, for the process ends."""

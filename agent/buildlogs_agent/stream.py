@@ -82,6 +82,7 @@ class OutputStream:
         self._held_until = 0.0
         self._hold_seconds = FIRST_HOLD_SECONDS
         self._gaps_running = 0
+        self._reading = threading.Lock()
         self._spool_listener: Callable[[], None] = self.silence  # before `listen`: none
         self._ended = threading.Event()
         self._error: Optional[Exception] = None
@@ -122,6 +123,12 @@ class OutputStream:
         self._spool_listener = tell
         self._spool.listen(tell)
 
+    def detach(self) -> None:
+        """Leave the spool alone from now on, which somebody else will read, or close."""
+        self.silence()
+        with self._reading:
+            self.detached = True
+
     def silence(self) -> None:
         """Call nobody any more."""
         self._spool.unlisten(self._spool_listener)
@@ -160,7 +167,10 @@ class OutputStream:
         if self._probe:
             self._probe, self._probing = False, True
             return self._fly(now, self._sent, encode_frame(self.log, 0, 0, b""))
-        return self._next_output(now, min(room_bytes, MAX_FRAME_BYTES) - FRAME_HEADER_BYTES)
+        with self._reading:
+            if self.detached:
+                return None
+            return self._next_output(now, min(room_bytes, MAX_FRAME_BYTES) - FRAME_HEADER_BYTES)
 
     def _next_output(self, now: float, limit: int) -> bytes:
         batch = self._spool.read(self._sent, limit)
@@ -201,7 +211,12 @@ class OutputStream:
         self._spool.acknowledge(offset)
         self._land(offset)
         self._answer_due = now + ANSWER_SECONDS if self._flights else NEVER
-        if not self._flights and self._spool.closed and offset == self._spool.end:
+        self.end_if_done()
+
+    def end_if_done(self) -> None:
+        """End where nothing is left to be said: also when the last acknowledgement came before the spool's close."""
+        in_doubt = self._probe or self._probing or self._flights
+        if not in_doubt and self._spool.closed and self.acknowledged == self._spool.end:
             self._ended.set()
 
     def _land(self, offset: float) -> None:

@@ -383,3 +383,21 @@ def test_what_steps_left_behind_goes_over_one_socket(agent: Agent, server: Contr
     assert sorted(log.channel(0) for log in server.logs) == [b"1\n", b"2\n"]
     assert door.handshakes == 1
     assert agent.spooled() == []
+
+
+def test_a_log_that_is_closed_long_after_its_last_acknowledgement_ends(
+    agent: Agent, server: ContractServer, door: SocketDoor
+) -> None:
+    slow_disk = """
+import time
+from buildlogs_agent.spool import Spool
+close = Spool.close
+def close_late(spool):
+    time.sleep(1)
+    close(spool)
+Spool.close = close_late
+"""
+    env = {"BUILDLOGS_PATIENCE": "5"}
+    done = agent.run_on_a_machine_where(PATIENT + slow_disk, *RUN, "echo", "out", env=env)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert server.logs[0].finish is not None
