@@ -20,6 +20,11 @@ class Source(Protocol):
         """Let go of what is held; may be repeated."""
 
 
+NOWHERE_BYTES = 256 * 1024
+_nowhere = memoryview(bytearray(NOWHERE_BYTES))
+"""Where bytes go that nobody reads, of all threads at once: new memory for each would cost as much as the reading."""
+
+
 class LocalFile:
     """An open file as a Source; whoever opens it hands the descriptor over."""
 
@@ -37,7 +42,8 @@ class LocalFile:
     def is_in_memory(self, offset: int, length: int) -> bool:
         """Say whether the page cache holds these bytes."""
         try:
-            return os.preadv(self.fd, [bytearray(length)], offset, os.RWF_NOWAIT) == length
+            place = _nowhere[:length] if length <= NOWHERE_BYTES else bytearray(length)
+            return os.preadv(self.fd, [place], offset, os.RWF_NOWAIT) == length
         except (OSError, AttributeError):  # it does not, or this system or file system cannot tell
             return False
 

@@ -19,19 +19,24 @@ _FINAL_BINARY = 0x82
 
 def encode_frame(frame: Frame) -> bytes:
     """One binary WebSocket message that carries `frame`."""
-    runs = [[channel, length, time_us // US_PER_MS] for channel, length, time_us in frame.runs]
-    header = json.dumps({"offset": frame.offset, "line": frame.line, "runs": runs}, separators=(",", ":")).encode()
-    return b"".join((_HEADER_LENGTH.pack(len(header)), header, frame.data))
+    return b"".join((_head(frame), frame.data))
 
 
 def websocket_message(frame: Frame) -> bytes:
     """`encode_frame` as one whole frame of RFC 6455 (section 5.2), unmasked as a server's are, for all who get it."""
-    payload = encode_frame(frame)
-    size = len(payload)
+    head = _head(frame)
+    size = len(head) + len(frame.data)
     if size < 126:
-        head = struct.pack(">BB", _FINAL_BINARY, size)
+        start = struct.pack(">BB", _FINAL_BINARY, size)
     elif size < 1 << 16:
-        head = struct.pack(">BBH", _FINAL_BINARY, 126, size)
+        start = struct.pack(">BBH", _FINAL_BINARY, 126, size)
     else:
-        head = struct.pack(">BBQ", _FINAL_BINARY, 127, size)
-    return head + payload
+        start = struct.pack(">BBQ", _FINAL_BINARY, 127, size)
+    return b"".join((start, head, frame.data))
+
+
+def _head(frame: Frame) -> bytes:
+    """The header and its length."""
+    runs = [[channel, length, time_us // US_PER_MS] for channel, length, time_us in frame.runs]
+    header = json.dumps({"offset": frame.offset, "line": frame.line, "runs": runs}, separators=(",", ":")).encode()
+    return _HEADER_LENGTH.pack(len(header)) + header

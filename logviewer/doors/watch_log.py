@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -143,12 +144,17 @@ class WatchLog(ConsumerMixin, Socket):
 
     async def write_chunk(self, frame: Frame) -> None:
         """Send the frame, and pause the producer when the window is spent."""
-        self._count(frame)
-        await self.send_bytes(frame.form(encode_frame) if isinstance(frame, SharedFrame) else encode_frame(frame))
+        if not self._write_whole(frame):
+            self._count(frame)
+            await self.send_bytes(_encoded(frame, encode_frame))
 
     def write_chunk_now(self, frame: SharedFrame) -> bool:
         """Write the bytes that all viewers at this offset get, where the server has a way to."""
-        if self._write is None or not self._write(frame.form(websocket_message)):
+        return self._write_whole(frame)
+
+    def _write_whole(self, frame: Frame) -> bool:
+        """Write past `send` and the copies that it makes; False where that cannot be."""
+        if self._write is None or not self._write(_encoded(frame, websocket_message)):
             return False
         self._count(frame)
         return True
@@ -195,6 +201,10 @@ class WatchLog(ConsumerMixin, Socket):
             await self.close(RELOAD)
         else:
             await self.close(NORMAL)
+
+
+def _encoded(frame: Frame, encode: Callable[[Frame], bytes]) -> bytes:
+    return frame.form(encode) if isinstance(frame, SharedFrame) else encode(frame)
 
 
 class _Reloaded(Exception):
