@@ -10,12 +10,13 @@ import asyncio
 import json
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, Self
 
 from logviewer.live import Hub
 from logviewer.live.database import in_database
 from logviewer.live.events import Changed, Noun
+from logviewer.live.threads import in_reading_thread
 
 MAX_WAITING_CHANGES = 256
 """Changes that wait to be told; beyond them there is a snapshot instead."""
@@ -112,15 +113,16 @@ class Feed(ABC):
     # For subclasses.
 
     @abstractmethod
-    def read_snapshot(self) -> Message:
-        """All there is, with the version, which is read first: what comes in between is then told again.
+    def read_snapshot(self) -> Callable[[], Message]:
+        """Fetch all there is, with the version, which is read first: what comes in between is then told again.
 
-        Called on a thread that has the database. Raises ObjectDoesNotExist.
+        Called on the thread that has the database, which others wait for. What it returns makes a message of that, on
+        another thread, and asks the database nothing. Raises ObjectDoesNotExist.
         """
 
     @abstractmethod
     def read_change(self, version: int, change: Changed) -> Message | None:
-        """The event; None where only a snapshot says it. As `read_snapshot`."""
+        """The event; None where only a snapshot says it. Called on the thread that has the database."""
 
     @abstractmethod
     async def follow(self, change: Changed | None) -> None:
@@ -252,7 +254,7 @@ class Feed(ABC):
     async def _read_snapshot(self) -> Message:
         async with self._reading:
             self._next_snapshot = None
-            return await in_database(self.read_snapshot)
+            return await in_reading_thread(await in_database(self.read_snapshot))
 
 
 class Deleted(Exception):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -45,13 +47,10 @@ class BuildFeed(Feed):
         """The build of that id."""
         return "build", number
 
-    def read_snapshot(self) -> Message:
+    def read_snapshot(self) -> Callable[[], Message]:
         """The build as REST shows it."""
         build = Build.objects.select_related("builder__project").get(pk=self.noun[1])
-        shape = shapes.build_shape(build)
-        return Message(
-            build.version, message_text({"type": "snapshot", "version": build.version, **shape}), is_snapshot=True
-        )
+        return partial(_snapshot, build, shapes.steps_of(build))
 
     def read_change(self, version: int, change: Changed) -> Message | None:
         """What changed, as REST shows it; a writer that fell silent or came back changes much: a snapshot says it."""
@@ -121,6 +120,12 @@ class WatchBuild(Watching):
         self.number = int(self.scope["url_route"]["kwargs"]["build_id"])
         caller = await identify(self.scope)
         await in_database(access.readable_build, caller, self.number)
+
+
+def _snapshot(build: Build, steps: list[Step]) -> Message:
+    shape = shapes.build_shape(build, steps)
+    text = message_text({"type": "snapshot", "version": build.version, **shape})
+    return Message(build.version, text, is_snapshot=True)
 
 
 def _subject(event: str, subject_id: int) -> dict[str, Any]:

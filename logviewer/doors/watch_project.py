@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from logviewer.doors.feed import Feed, Message, message_text
 from logviewer.doors.identity import identify
 from logviewer.doors.watching import Watching
@@ -25,7 +27,7 @@ class ProjectFeed(Feed):
         """The project of that id."""
         return "project", number
 
-    def read_snapshot(self) -> Message:
+    def read_snapshot(self) -> Callable[[], Message]:
         """The project as REST shows it, and its newest builds."""
         project = Project.objects.get(pk=self.noun[1])
         builds = Build.objects.filter(builder__project=project).select_related("builder__project").order_by("-id")
@@ -37,7 +39,7 @@ class ProjectFeed(Feed):
                 "builds": [shapes.build_head_shape(build) for build in builds[:SNAPSHOT_BUILDS]],
             }
         )
-        return Message(project.version, text, is_snapshot=True)
+        return lambda: Message(project.version, text, is_snapshot=True)
 
     def read_change(self, version: int, change: Changed) -> Message | None:
         """The build that began or ended."""

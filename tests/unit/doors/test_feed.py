@@ -6,6 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -54,11 +55,12 @@ class Noted(Feed):
     def noun_of(number: int) -> Noun:
         return "build", number
 
-    def read_snapshot(self) -> Message:
+    def read_snapshot(self) -> Callable[[], Message]:
         self.reads.append("snapshot")
         if self.failure is not None:
             raise self.failure
-        return Message(self.stored, message_text({"type": "snapshot", "version": self.stored}), is_snapshot=True)
+        text = message_text({"type": "snapshot", "version": self.stored})
+        return partial(Message, self.stored, text, is_snapshot=True)
 
     def read_change(self, version: int, change: Changed) -> Message | None:
         self.reads.append(f"change {version}")
