@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.client import Writer
+from tests.acceptance.peers import Place, make_place
 from tests.acceptance.server import SEALS_NOTHING, Server, running_server
 
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line for each request buries what matters
@@ -46,6 +47,26 @@ def plain_token(plain_server: Server) -> str:
 @pytest.fixture(scope="session")
 def plain_writer(plain_server: Server, plain_token: str) -> Writer:
     return Writer(plain_server.url, plain_token)
+
+
+@pytest.fixture(scope="session")
+def daphne_place(plain_server: Server) -> Place:
+    """A log on a Daphne whose allocator has reached its working size."""
+    return make_place(plain_server)
+
+
+@pytest.fixture(scope="session")
+def uvicorn_place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """The same on uvicorn."""
+    with running_server(tmp_path_factory.mktemp("uvicorn"), kind="uvicorn", environment=SEALS_NOTHING) as running:
+        yield make_place(running)
+
+
+@pytest.fixture(params=["daphne_place", pytest.param("uvicorn_place", marks=pytest.mark.slow)])
+def place(request: pytest.FixtureRequest) -> Place:
+    """Both, one after the other."""
+    found: Place = request.getfixturevalue(request.param)
+    return found
 
 
 @pytest.fixture

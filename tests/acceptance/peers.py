@@ -179,8 +179,12 @@ def make_place(server: Server) -> Place:
     token = server.token()
     writer = Writer(server.url, token)
     place = Place(server, token, writer, writer.new_log())
+    follow = f"/api/v1/logs/{place.log['id']}/raw?follow=1"
+    stalled = [place.open("log", f"?window={window}").sock for window in (0, 4_194_304)] + [place.get(follow)]
     place.write(WARM_UP_BYTES)
     writer.finish(place.log["id"])
+    for connection in stalled:
+        vanish(connection)
     watching = Peer(place.connect(), place.path("log") + "?window=0", headers=place.headers)
     watching.receive_to_the_end()
     for kind in SOCKETS:

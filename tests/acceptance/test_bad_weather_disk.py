@@ -9,8 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.acceptance.client import entry
-from tests.acceptance.peers import BINARY, Place, intake_frame, make_place
-from tests.acceptance.server import running_server
+from tests.acceptance.peers import BINARY, Place, intake_frame
 from tests.acceptance.steady import steady_state
 
 MIB = 1024 * 1024
@@ -21,20 +20,13 @@ PIECE_BYTES = 1_000_000
 WRITTEN_BYTES = 30 * PIECE_BYTES
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A server whose files may have FULL_AT_BYTES each, once `fill` was called: the error is EFBIG, as of a quota."""
-    with running_server(tmp_path_factory.mktemp("disk"), environment={"BUILDLOGS_UPKEEP_IN_SERVER": "0"}) as server:
-        yield make_place(server)
-
-
 @pytest.fixture
-def full(place: Place) -> Iterator[Place]:
-    """The disk is full from FULL_AT_BYTES of each file on."""
-    before = resource.prlimit(place.server.pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(place.server.pid, resource.RLIMIT_FSIZE, (FULL_AT_BYTES, before[1]))
-    yield place
-    make_room(place)
+def full(daphne_place: Place) -> Iterator[Place]:
+    """The disk is full from FULL_AT_BYTES of each file on: the error is EFBIG, as of a quota."""
+    before = resource.prlimit(daphne_place.server.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(daphne_place.server.pid, resource.RLIMIT_FSIZE, (FULL_AT_BYTES, before[1]))
+    yield daphne_place
+    make_room(daphne_place)
 
 
 def make_room(place: Place) -> None:

@@ -6,15 +6,13 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
 
 import pytest
 
 from tests.acceptance.client import entry
 from tests.acceptance.guard.servers import frame_header, push
-from tests.acceptance.peers import BINARY, CLOSE, TEXT, Place, frame_offsets, intake_frame, lines, make_place, vanish
+from tests.acceptance.peers import BINARY, CLOSE, TEXT, Place, frame_offsets, intake_frame, lines, vanish
 from tests.acceptance.scrape import scrape, scrape_until
-from tests.acceptance.server import running_server
 from tests.acceptance.steady import steady_state
 
 MIB = 1024 * 1024
@@ -25,14 +23,6 @@ DURING_BYTES = 12 * MIB
 SMALL_BUFFER_BYTES = 64 * 1024
 WINDOW_BYTES = MIB
 UNREAD_FRAMES = 200_000
-
-
-@pytest.fixture(scope="module", params=["daphne", pytest.param("uvicorn", marks=pytest.mark.slow)])
-def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    """A server that nobody else uses, and a log there."""
-    environment = {"BUILDLOGS_UPKEEP_IN_SERVER": "0"}
-    with running_server(tmp_path_factory.mktemp("slow"), kind=request.param, environment=environment) as server:
-        yield make_place(server)
 
 
 def read_a_byte_a_second(connections: list[socket.socket], stop: threading.Event) -> int:

@@ -3,34 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 
 import httpx
 import pytest
 
 from tests.acceptance.client import Viewer, Writer, entry
+from tests.acceptance.peers import Place
 from tests.acceptance.scrape import scrape, scrape_until
-from tests.acceptance.server import Server, running_server
+from tests.acceptance.server import Server
 
 MIB = 1024 * 1024
 
 
-@pytest.fixture(scope="module", params=["daphne", "uvicorn"])
-def counted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server whose numbers nobody else moves."""
-    environment = {"BUILDLOGS_UPKEEP_IN_SERVER": "0"}
-    with running_server(tmp_path_factory.mktemp("counted"), kind=request.param, environment=environment) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def scraper(counted: Server) -> str:
-    return counted.token("--scopes", "read")
+@pytest.fixture
+def counted(place: Place) -> Server:
+    """A server whose numbers nobody else moves now."""
+    return place.server
 
 
 @pytest.fixture
-def build(counted: Server) -> Writer:
-    return Writer(counted.url, counted.token())
+def scraper(place: Place) -> str:
+    return place.token
+
+
+@pytest.fixture
+def build(place: Place) -> Writer:
+    return place.writer
 
 
 def test_bytes_that_come_in_and_go_out_are_counted_once(counted: Server, scraper: str, build: Writer) -> None:
