@@ -187,24 +187,38 @@ class Ledger:
         """Take a log for this process until it ends; False where another process has it."""
         return self._lock_file(path / "lock")
 
-    def _lock_file(self, path: Path) -> bool:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    @contextlib.contextmanager
+    def locked(self, path: Path) -> Iterator[bool]:
+        """Hold a log for as long as the block lasts; whether it could be had: another process may, or have sent it."""
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            return False
-        self._locks.append(descriptor)
-        return True
+            descriptor = _lock(path / "lock")
+        except FileNotFoundError:
+            descriptor = None
+        try:
+            yield descriptor is not None
+        finally:
+            if descriptor is not None:
+                os.close(descriptor)
+
+    def _lock_file(self, path: Path) -> bool:
+        descriptor = _lock(path)
+        if descriptor is not None:
+            self._locks.append(descriptor)
+        return descriptor is not None
+
+    def load_log(self, path: Path) -> LogEntry:
+        """A log's state; raises OSError, or ValueError or TypeError where its file is malformed."""
+        return _read_log(path)
 
     def save_log(self, path: Path, log: LogEntry) -> None:
         """Write a log's state."""
         _write_json(path / "state.json", asdict(log))
 
     def left_logs(self, server: str, report: Report, references: Optional[set[str]] = None) -> LeftLogs:
-        """Logs for `server` whose own process has ended without delivering them, locked by this one now.
+        """Logs for `server` whose own process has ended without delivering them.
 
-        All of them, or those of one build. Logs that join a step come after the steps. One that cannot be read is
+        They are not held: a machine may have more of them than a process may have descriptors. All of them, or those
+        of one build. Logs that join a step come after the steps. One that cannot be read is
         reported and left where it is: nobody can know which build it belongs to.
         """
         left = LeftLogs([], [], [], [])
@@ -215,10 +229,12 @@ class Ledger:
                     continue
                 if log.server != server:
                     left.elsewhere.append(log)
-                elif self.lock(path):
-                    left.logs.append((path, log))
-                else:
-                    left.in_work.append(log)
+                    continue
+                with self.locked(path) as free:
+                    if free:
+                        left.logs.append((path, log))
+                    else:
+                        left.in_work.append(log)
             except FileNotFoundError:
                 continue  # being created, or delivered and deleted just now
             except (OSError, ValueError, TypeError) as error:
@@ -288,6 +304,17 @@ def _temporary_place() -> Optional[Path]:
         return Path(tempfile.gettempdir()) / f"buildlogs-spool-{os.getuid()}"
     except OSError:  # nothing can be written anywhere
         return None
+
+
+def _lock(path: Path) -> Optional[int]:
+    """A descriptor that holds the lock until it is closed, or None where another process holds it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _read_steps(register: IO[str]) -> Iterator[StepEntry]:

@@ -21,17 +21,30 @@ if TYPE_CHECKING:
 
 
 def deliver_log(services: Services, path: Path, log: LogEntry) -> bool:
-    """Deliver one log that is locked by this process; whether that has succeeded. What went wrong is reported."""
+    """Deliver one log that was left; False where that has failed, which is reported.
+
+    One that another process has taken meanwhile is left to that.
+    """
     try:
-        spool = Spool(path)
+        with services.ledger.locked(path) as held:
+            if not held:
+                return True
+            return _deliver(services, path, services.ledger.load_log(path))  # another process may have begun meanwhile
+    except Exception as error:  # whatever is wrong with one log, the others and the build's end are to be told
+        services.report(f"step {log.step_name!r} is not delivered, its spool {path} cannot be used: {error}")
+        return False
+
+
+def _deliver(services: Services, path: Path, log: LogEntry) -> bool:
+    spool = Spool(path)
+    try:
         if log.results is None:
             _end_in_its_place(spool, log)
         upload_type = AttachedUpload if log.attached else LogUpload
         upload = upload_type(services.api, services.ledger, spool, log, services.patience, services.report)
         upload.deliver()
-    except Exception as error:  # whatever is wrong with one log, the others and the build's end are to be told
-        services.report(f"step {log.step_name!r} is not delivered, its spool {path} cannot be used: {error}")
-        return False
+    finally:
+        spool.leave()
     if upload.delivered:
         services.report(f"step {log.step_name!r} is delivered now")
     return upload.delivered

@@ -222,10 +222,14 @@ class Spool:
         with self._changed:
             self._acknowledged = offset
 
-    def remove(self) -> None:
-        """Delete the directory: the log's finish has been answered."""
+    def leave(self) -> None:
+        """Close the files and let them lie: nobody uses this object any more."""
         with self._changed:
             for segment in self._segments:
                 segment.close()
             self._segments = []
-            shutil.rmtree(self.directory, ignore_errors=True)
+
+    def remove(self) -> None:
+        """Delete the directory: the log's finish has been answered."""
+        self.leave()
+        shutil.rmtree(self.directory, ignore_errors=True)

@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from buildlogs_agent.ledger import BuildEntry, Ledger, open_ledger
+from buildlogs_agent.ledger import BuildEntry, Ledger, LogEntry, open_ledger
 
 
 def test_a_build_is_kept_as_long_as_its_keeper_lives(tmp_path: Path) -> None:
@@ -71,3 +71,18 @@ def test_a_write_that_fails_leaves_no_file(tmp_path: Path, monkeypatch: pytest.M
     with pytest.raises(OSError, match="No space left"):
         ledger.save_build(BuildEntry("pending:1"))
     assert list((tmp_path / "builds").iterdir()) == []
+
+
+def test_logs_that_were_left_take_no_descriptors_until_their_turn(tmp_path: Path) -> None:
+    dead = open_ledger(tmp_path)
+    for number in range(30):
+        path = dead.new_log()
+        dead.save_log(path, LogEntry("http://server", "7", f"step {number}", number, results="success"))
+    for descriptor in dead._locks[:20]:  # what the kernel does when a process dies
+        os.close(descriptor)
+    ledger, before = Ledger(tmp_path), len(list(Path("/dev/fd").iterdir()))
+    left = ledger.left_logs("http://server", pytest.fail)
+    assert (len(left.logs), len(left.in_work)) == (20, 10)
+    assert len(list(Path("/dev/fd").iterdir())) == before
+    with ledger.locked(left.logs[0][0]) as held, Ledger(tmp_path).locked(left.logs[0][0]) as held_twice:
+        assert (held, held_twice) == (True, False)
