@@ -57,6 +57,7 @@ class Hub:
         self._version_look: asyncio.Task[None] | None = None
         self._layer_listener: asyncio.Task[None] | None = None
         self._channel: str | None = None
+        self._layer_away = False
         self.gap_fills = 0
         self.followers: set[Follower] = set()
 
@@ -165,6 +166,7 @@ class Hub:
         """Look at all that is watched once a second, until nothing is."""
         while self._watches or self._nouns:
             await asyncio.sleep(LOOK_INTERVAL_SECONDS)
+            asked_layer = False
             for count, watch in enumerate(tuple(self._watches.values())):
                 if count % LOOKS_BEFORE_YIELD == LOOKS_BEFORE_YIELD - 1:
                     await asyncio.sleep(0)
@@ -175,7 +177,8 @@ class Hub:
                     self.gap_fills += watch.refresh() != before
                 self._flush(watch)
                 watch.tidy()
-                if self._distributed() and not watch.joined_group:
+                if self._distributed() and not watch.joined_group and not asked_layer:
+                    asked_layer = self._layer_away  # then one a second asks, for all of them
                     self._spawn(self._join_group(watch))
             if self._version_look is None or self._version_look.done():  # a database that hangs must not hold up this
                 self._version_look = self._spawn(self._look_at_versions())
@@ -236,8 +239,12 @@ class Hub:
             async with asyncio.timeout(GROUP_TIMEOUT_SECONDS):
                 await layer.group_add(group, channel)
         except Exception as error:
-            logger.warning("cannot join group %s (%s): looking at the store once a second instead", group, error)
+            if not self._layer_away:
+                told = " ".join(str(error).split()) or type(error).__name__
+                logger.warning("cannot join group %s (%s): looking at the store once a second instead", group, told)
+            self._layer_away = True
             return False
+        self._layer_away = False
         return True
 
     async def _leave_group(self, group: str) -> None:

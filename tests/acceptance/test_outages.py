@@ -79,9 +79,10 @@ class Chatter:
         self.acknowledged_at: list[float] = []
         self.refusals: list[httpx.Response] = []
         self.slowest_seconds = 0.0
+        self.ended = False
 
     async def run(self) -> None:
-        while True:
+        while not self.ended:
             line = b"line %d\n" % len(self.acknowledged_at)
             began = time.monotonic()
             answer = await self._http.post(
@@ -142,8 +143,8 @@ async def talking(servers: list[Server], token: str, log_id: int) -> AsyncIterat
     try:
         await until(lambda: all(len(watcher.seen_at) > PROMPT_LINES for watcher in watchers), [writing])
         yield chatter, watchers
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
+        chatter.ended = True
+        await writing
         await until(lambda: all(watcher.text == chatter.text for watcher in watchers), [])
     finally:
         for task in (writing, *watching):
@@ -195,7 +196,8 @@ async def until_prompt(chatter: Chatter, watcher: Watcher) -> None:
 @BOTH_SERVERS
 async def test_redis_may_go_and_hang_and_come_back(servers: list[Server], own_redis: OwnRedis) -> None:
     token = servers[0].token()
-    log = Writer(servers[0].url, token).new_log()
+    writer = Writer(servers[0].url, token)
+    log, other = writer.new_log(), writer.new_log("other")
     async with talking(servers, token, log["id"]) as (chatter, watchers):
         await until_prompt(chatter, watchers[1])
         for go, come in ((own_redis.stop, own_redis.start), (own_redis.freeze, own_redis.thaw)):
@@ -203,11 +205,13 @@ async def test_redis_may_go_and_hang_and_come_back(servers: list[Server], own_re
             began = len(chatter.acknowledged_at)
             chatter.slowest_seconds = 0.0
             await until_ready(servers, (503, "ok", "failed"))
-            await asyncio.sleep(2.5)  # an outage that the timeouts of both sides see
-            away = range(began, len(chatter.acknowledged_at))
-            come()
-            await until_ready(servers, (200, "ok", "ok"))
-            await until_prompt(chatter, watchers[1])
+            async with talking(servers, token, other["id"]) as (other_chatter, newcomers):
+                await asyncio.sleep(2.5)  # an outage that the timeouts of both sides see
+                away = range(began, len(chatter.acknowledged_at))
+                come()
+                await until_ready(servers, (200, "ok", "ok"))
+                await until_prompt(chatter, watchers[1])
+                await until_prompt(other_chatter, newcomers[1])
             worst = max(lags(chatter, watchers[1])[began : away.stop])
             print(
                 f"{go.__name__}: {len(away)} lines while Redis was away, the latest {worst:.2f} s late, "
@@ -215,6 +219,7 @@ async def test_redis_may_go_and_hang_and_come_back(servers: list[Server], own_re
             )
             assert worst < MAX_LAG_SECONDS + SLACK_SECONDS
             assert len(away) >= 20, "the writer was held up"
+            other = writer.new_log("another")
         assert chatter.refusals == []
 
 
