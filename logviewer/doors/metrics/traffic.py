@@ -16,12 +16,14 @@ from logviewer.doors.identity import Scope
 from logviewer.doors.metrics.loop_lag import loop_lag
 from logviewer.doors.rates import Application
 
+LOGS = "/api/v1/logs/"
 LOG_DOORS = frozenset({"chunks", "lines", "marks", "progressiveText", "raw", "search"})
 DOORS = frozenset({*LOG_DOORS, "zip", "api", "static", "admin", "health", "metrics", "pages"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SOCKETS = {"logs": "log", "builds": "build", "projects": "project", "intake": "intake"}
 VIEWERS = ("log", "build", "project")
 OTHER = "other"
+CLASSES = ("0xx", "1xx", "2xx", "3xx", "4xx", "5xx")
 NO_ANSWER = "none"
 """The class of a request whose client had gone before it was answered."""
 
@@ -44,13 +46,12 @@ traffic = Traffic()
 
 def door_of(path: str) -> str:
     """The door that a path leads to, one of DOORS."""
-    parts = path.split("/", 6)
-    first = parts[1] if len(parts) > 1 else ""
+    if path.startswith(LOGS):
+        last = path.rpartition("/")[2]
+        return last if last in LOG_DOORS and path.count("/", len(LOGS)) == 1 else "api"
+    first = path.split("/", 2)[1] if "/" in path else ""
     if first == "api":
-        last = parts[-1]
-        if len(parts) == 6 and parts[3] == "logs" and last in LOG_DOORS:
-            return last
-        return "zip" if last == "logs.zip" else "api"
+        return "zip" if path.endswith("/logs.zip") else "api"
     if first in ("static", "admin", "metrics"):
         return first
     return "health" if first in ("healthz", "readyz") else "pages"
@@ -87,7 +88,7 @@ async def _count_request(counts: Traffic, application: Application, scope: Scope
         if message["type"] == "http.response.body":
             counts.response_bytes[door] += len(message.get("body", b""))
         elif message["type"] == "http.response.start":
-            answer = f"{message['status'] // 100}xx"
+            answer = CLASSES[message["status"] // 100]
         return send(message)
 
     counts.requests_open += 1
