@@ -147,17 +147,21 @@ class Presence:
 
     async def _listen_forever(self) -> None:
         """Hear from other processes which logs are watched there."""
+        said = False
         while announce.distributed():
             layer: Any = get_channel_layer()
             try:
                 async with asyncio.timeout(JOIN_TIMEOUT_SECONDS):
                     channel = await layer.new_channel()
                     await layer.group_add(WRITERS_GROUP, channel)
+                said = False
                 while True:
                     message = await layer.receive(channel)
                     self._hear(message["process"], message["logs"])
             except Exception as error:
-                logger.warning("who watches is not heard (%s): agents gather for longer; trying again", error)
+                if not said:
+                    logger.warning("who watches is not heard (%s): agents gather for longer; trying again", error)
+                said = True
                 await asyncio.sleep(RENEWAL_SECONDS)
 
     def _hear(self, process: str, logs: Sequence[int]) -> None:
