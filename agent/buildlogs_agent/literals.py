@@ -21,6 +21,9 @@ MIN_LITERAL_BYTES = 3
 COMMON_FIRST = b" e0t1a2oni3s5r4l6.8c7/9d-pum_ghfbyv:=wk\n'\",x()IETSLACRNODjPBMFU+>*[]GDzqWHV<;{}KYXJQZ"
 """Bytes of build logs, most frequent first; what is not named is rarer than all of these."""
 
+WINDOW_BYTES = 64 * 1024
+"""Decoded at a time, an even number: what is bigger goes through fresh pages of memory each time."""
+
 RANKS = {byte: rank for rank, byte in enumerate(COMMON_FIRST)}
 
 
@@ -32,7 +35,7 @@ class Span(NamedTuple):
 
 
 class Literals:
-    """A set of byte strings, each of at least `MIN_LITERAL_BYTES`, made ready to be looked for."""
+    """A set of byte strings, at least one, each of at least `MIN_LITERAL_BYTES`, made ready to be looked for."""
 
     def __init__(self, literals: Collection[bytes]) -> None:
         self._literals = sorted(literals)
@@ -45,7 +48,7 @@ class Literals:
             for length in range(len(literal) - 1, 1, -1):
                 self._beginnings[literal[length - 2 : length]].append((length, literal))
         self._first_bytes = {literal[:1] for literal in self._literals}
-        self._pairs = re.compile(f"[{re.escape(''.join(self._anchored))}]") if self._anchored else None
+        self._pairs = re.compile(f"[{re.escape(''.join(self._anchored))}]")
 
     def spans(self, data: bytes) -> list[Span]:
         """Where any of the literals lies in `data`, overlapping ones joined, from left to right."""
@@ -67,13 +70,14 @@ class Literals:
         return len(data) - max(known, default=int(data[-1:] in self._first_bytes))
 
     def _occurrences(self, data: bytes) -> Iterator[tuple[int, int]]:
-        pairs = _as_pairs(data)
-        if pairs is None:
-            yield from self._occurrences_one_by_one(data)
-        elif self._pairs is not None:
+        for first in range(0, len(data), WINDOW_BYTES):
+            pairs = _as_pairs(memoryview(data)[first : first + WINDOW_BYTES])
+            if pairs is None:
+                yield from self._occurrences_one_by_one(data)
+                return
             for hit in self._pairs.finditer(pairs):
                 for place, literal in self._anchored[hit.group()]:
-                    start = 2 * hit.start() - place
+                    start = first + 2 * hit.start() - place
                     if start >= 0 and data.startswith(literal, start):
                         yield start, start + len(literal)
 
@@ -85,10 +89,10 @@ class Literals:
                 start = data.find(literal, start + 1)
 
 
-def _as_pairs(data: bytes) -> Optional[str]:
+def _as_pairs(data: memoryview) -> Optional[str]:
     """Pairs of bytes as characters; None for what is no text, where four bytes may look like one character."""
     count = len(data) // 2
-    pairs = str(memoryview(data)[: 2 * count], "utf-16-le", "surrogatepass")
+    pairs = str(data[: 2 * count], "utf-16-le", "surrogatepass")
     return pairs if len(pairs) == count else None
 
 

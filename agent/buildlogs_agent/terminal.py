@@ -69,8 +69,9 @@ class Terminal:
         self.discard_inner()
         self._before = signal.signal(signal.SIGWINCH, lambda *_: self._copy_size())
         if self.passes_keys:
-            self._restore = termios.tcgetattr(0)
-            tty.setraw(0, termios.TCSADRAIN)
+            with contextlib.suppress(termios.error):  # it has been closed just now
+                self._restore = termios.tcgetattr(0)
+                tty.setraw(0, termios.TCSADRAIN)
 
     def discard_inner(self) -> None:
         """Close the command's end in this process."""
