@@ -85,6 +85,7 @@ class Announcer:
         self._mailbox: Mailbox[str, Event] = Mailbox("announcer", self._run, max_waiting)
         self.sent = 0
         self.lost = 0
+        self._away = False
 
     def put(self, group: str, message: Event) -> None:
         """Queue a message; an older one that still waits for the same group is dropped, its news is in this one."""
@@ -116,8 +117,14 @@ class Announcer:
                     await layer.group_send(group, message)
             except Exception as error:
                 self.lost += 1
-                logger.warning("announcement to %s failed (%s): viewers look at the store by themselves", group, error)
+                if not self._away:
+                    told = " ".join(str(error).split()) or type(error).__name__
+                    logger.warning("announcements fail (%s): viewers look at the store by themselves", told)
+                self._away = True
                 return waiting
+            if self._away:
+                self._away = False
+                logger.warning("announcements arrive again")
             del waiting[group]
             self.sent += 1
         return {}
