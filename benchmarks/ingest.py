@@ -37,6 +37,7 @@ QUICK_LINES = 100_000
 MIN_MB_PER_SECOND = 200
 UNIT_BYTES = 64 * 1024
 BODY_PAYLOAD_BYTES = 15 * UNIT_BYTES
+FRAME_PAYLOAD_BYTES = 7 * UNIT_BYTES
 US_PER_SECOND = 1_000_000
 
 AGENT = "agent to verified log"
@@ -68,8 +69,8 @@ def measure_bare(server: Server, text: Path, report: Report) -> None:
 def measure_bare_frames(server: Server, text: Path, report: Report) -> None:
     """The same bytes as the agent's frames, no more of them unanswered than the agent leaves, that nobody keeps."""
     data = text.read_bytes()
-    starts = range(0, len(data), BODY_PAYLOAD_BYTES)
-    bodies = [_body(data[start : start + BODY_PAYLOAD_BYTES]) for start in starts]
+    starts = range(0, len(data), FRAME_PAYLOAD_BYTES)
+    bodies = [_body(data[start : start + FRAME_PAYLOAD_BYTES]) for start in starts]
     frames = [encode_frame(1, start, 0, body) for start, body in zip(starts, bodies, strict=True)][::-1]
     websocket = connect(server.url, "/take", None, timeout=5)
     total, sent, received = sum(map(len, frames)), 0, 0

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from .api import Id
     from .spool import Spool
 
+MAX_OUTPUT_FRAME_BYTES = MAX_FRAME_BYTES // 2
+"""The server takes twice as much; but four buffers of that size, which is what sending one takes, are given back to the
+system and asked for again with each frame: a third of the sending thread's time (measured: 80,000 page faults a 100 MB
+instead of 9,000)."""
+
 MIN_ROOM_BYTES = MAX_UNIT_PAYLOAD_BYTES + 2 * FRAME_HEADER_BYTES
 """Where less may go than a frame of the longest unit, nothing goes."""
 
@@ -170,12 +175,12 @@ class OutputStream:
         with self._reading:
             if self.detached:
                 return None
-            return self._next_output(now, min(room_bytes, MAX_FRAME_BYTES) - FRAME_HEADER_BYTES)
+            return self._next_output(now, min(room_bytes, MAX_OUTPUT_FRAME_BYTES) - FRAME_HEADER_BYTES)
 
     def _next_output(self, now: float, limit: int) -> bytes:
         batch = self._spool.read(self._sent, limit)
         fast = now < self._not_before and batch.payload >= self._gather_bytes
-        self._gather_bytes = min(2 * batch.payload, MAX_FRAME_BYTES // 2) if fast else FLUSH_BYTES
+        self._gather_bytes = min(2 * batch.payload, MAX_OUTPUT_FRAME_BYTES) if fast else FLUSH_BYTES
         self._not_before = now + self._flush_seconds
         self._sent = batch.end
         self.skipped = self.skipped or batch.skip > 0

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from buildlogs_agent.errors import Refused, SocketUnavailable
 from buildlogs_agent.spool import Spool
-from buildlogs_agent.stream import ANSWER_SECONDS, NEVER, Listener, OutputStream
-from buildlogs_agent.wire import MAX_FRAME_BYTES, STDOUT, Piece
+from buildlogs_agent.stream import ANSWER_SECONDS, MAX_OUTPUT_FRAME_BYTES, NEVER, Listener, OutputStream
+from buildlogs_agent.wire import STDOUT, Piece
 
-ROOM = MAX_FRAME_BYTES
+ROOM = MAX_OUTPUT_FRAME_BYTES
 NOW = 1000.0
 
 
