@@ -15,7 +15,7 @@ from logviewer.doors.feed import Feed, Message, message_text
 from logviewer.doors.identity import identify
 from logviewer.doors.watching import Watching
 from logviewer.live import Hub, LogWatch
-from logviewer.live.database import in_database
+from logviewer.live.database import AWAY_ERRORS, in_database
 from logviewer.live.events import Changed, Noun
 from logviewer.models import Build, LogFile, LogState, Step
 from logviewer.resources import access, shapes
@@ -100,7 +100,7 @@ class BuildFeed(Feed):
             except TimeoutError:
                 pass
             self._grown.clear()
-            rows = await in_database(_rows, self._unwatched) if self._unwatched else []
+            rows = await self._rows_of_unwatched()
             known = [(log_id, watch.end.size, watch.end.lines) for log_id, watch in self._watches.items()] + rows
             grown = [(log_id, size, lines) for log_id, size, lines in known if size != self._told.get(log_id, 0)]
             if grown:
@@ -108,6 +108,15 @@ class BuildFeed(Feed):
                 logs = [{"id": log_id, "size": size, "lines": lines} for log_id, size, lines in grown]
                 self.tell(Message(None, message_text({"type": "progress", "logs": logs})))
             await asyncio.sleep(PROGRESS_INTERVAL_SECONDS)
+
+    async def _rows_of_unwatched(self) -> list[tuple[int, int, int]]:
+        """Id, size and lines of the open logs that are not watched; nothing while the database is away."""
+        if not self._unwatched:
+            return []
+        try:
+            return await in_database(_rows, self._unwatched)
+        except AWAY_ERRORS:
+            return []
 
 
 class WatchBuild(Watching):
