@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MIN_SECRET_BYTES = 6
 """Shorter values are not masked: masking `e` ruins a log."""
 
-MAX_LITERAL_BYTES = 4096
+MAX_LITERAL_BYTES = 1024
 """Longer forms are looked for in parts of this size, so that no more than one part has to be held back."""
 
 URL_SAFE = ("", "/", "!'()*", ";,/?:@&=+$#!'()*")

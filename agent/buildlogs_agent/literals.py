@@ -21,6 +21,9 @@ MIN_LITERAL_BYTES = 3
 COMMON_FIRST = b" e0t1a2oni3s5r4l6.8c7/9d-pum_ghfbyv:=wk\n'\",x()IETSLACRNODjPBMFU+>*[]GDzqWHV<;{}KYXJQZ"
 """Bytes of build logs, most frequent first; what is not named is rarer than all of these."""
 
+MAX_ANCHOR_BYTES = 64
+"""How far into a literal rare pairs are looked for; to look through all of a long one takes too long."""
+
 WINDOW_BYTES = 64 * 1024
 """Decoded at a time, an even number: what is bigger goes through fresh pages of memory each time."""
 
@@ -40,14 +43,14 @@ class Literals:
     def __init__(self, literals: Collection[bytes]) -> None:
         self._literals = sorted(literals)
         self._anchored: dict[str, list[tuple[int, bytes]]] = defaultdict(list)
-        self._beginnings: dict[bytes, list[tuple[int, bytes]]] = defaultdict(list)
+        self._beginning_with: dict[bytes, list[bytes]] = defaultdict(list)
         for literal in self._literals:
-            for parity in (0, 1):
-                place = min(range(parity, len(literal) - 1, 2), key=lambda at: _frequency(literal[at], literal[at + 1]))
+            for place in _rarest_pairs(literal):
                 self._anchored[chr(literal[place] | literal[place + 1] << 8)].append((place, literal))
-            for length in range(len(literal) - 1, 1, -1):
-                self._beginnings[literal[length - 2 : length]].append((length, literal))
+            self._beginning_with[literal[:2]].append(literal)
         self._first_bytes = {literal[:1] for literal in self._literals}
+        self._inner_bytes = frozenset().union(*(literal[:-1] for literal in self._literals))
+        self._longest = max(map(len, self._literals))
         self._pairs = re.compile(f"[{re.escape(''.join(self._anchored))}]")
 
     def spans(self, data: bytes) -> list[Span]:
@@ -62,12 +65,14 @@ class Literals:
 
     def unfinished(self, data: bytes) -> int:
         """Where the longest end of `data` begins that may be the beginning of a literal; its length if none does."""
-        known = [
-            length
-            for length, literal in self._beginnings.get(data[-2:], ())
-            if data.endswith(literal[max(0, length - 16) : length]) and data.endswith(literal[:length])
-        ]
-        return len(data) - max(known, default=int(data[-1:] in self._first_bytes))
+        end = len(data)
+        if not end or data[-1] not in self._inner_bytes:  # as after a whole line
+            return end
+        for start in range(max(0, end - self._longest + 1), end - 1):
+            for literal in self._beginning_with.get(data[start : start + 2], ()):
+                if end - start < len(literal) and literal.startswith(data[start:]):
+                    return start
+        return end - (data[-1:] in self._first_bytes)
 
     def _occurrences(self, data: bytes) -> Iterator[tuple[int, int]]:
         for first in range(0, len(data), WINDOW_BYTES):
@@ -87,6 +92,13 @@ class Literals:
             while start >= 0:
                 yield start, start + len(literal)
                 start = data.find(literal, start + 1)
+
+
+def _rarest_pairs(literal: bytes) -> Iterator[int]:
+    """A place at an even and one at an odd distance from the beginning, where the rarest pairs of bytes are."""
+    for parity in (0, 1):
+        places = range(parity, min(len(literal) - 1, MAX_ANCHOR_BYTES), 2)
+        yield min(places, key=lambda at: _frequency(literal[at], literal[at + 1]))
 
 
 def _as_pairs(data: memoryview) -> Optional[str]:
