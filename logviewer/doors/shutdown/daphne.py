@@ -47,13 +47,15 @@ def _end_server(server: Server) -> Deferred[None]:
 
 
 async def _end(server: Server, shutdown: Shutdown) -> None:
-    shutdown.begin()
-    for port in _open(tcp.Port):
-        port.stopListening()
-    await shutdown.drain()
-    await _flush(server, shutdown)
-    await shutdown.finish()
-    await _cancel_applications(server)
+    try:
+        shutdown.begin()
+        for port in _open(tcp.Port):
+            port.stopListening()
+        await shutdown.drain()
+        await _flush(server, shutdown)
+    finally:  # whatever Twisted has to say, what waits is written
+        await shutdown.finish()
+        await _cancel_applications(server)
 
 
 async def _flush(server: Server, shutdown: Shutdown) -> None:
