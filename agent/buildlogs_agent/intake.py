@@ -72,15 +72,16 @@ class IntakeSocket:
     def attach(self, stream: OutputStream) -> bool:
         """Let the socket send the stream, until that ends or `detach`; False where there is no socket now."""
         with self._changed:
-            if not self._connection:
-                soon = self._attempting or self._next_attempt - time.monotonic() <= SOON_SECONDS
-                alive = self._thread is not None and self._thread.is_alive()
-                if soon and alive:
-                    self._changed.wait_for(lambda: self._connection or not self._attempting, GRACE_SECONDS)
+            self._changed.wait_for(lambda: self._connection or not self._is_promising(), GRACE_SECONDS)
             if self._connection is None:
                 return False
             self._connection.add(stream)
             return True
+
+    def _is_promising(self) -> bool:
+        """Whether there may be a connection in a moment."""
+        alive = self._thread is not None and self._thread.is_alive()
+        return alive and (self._attempting or self._next_attempt - time.monotonic() <= SOON_SECONDS)
 
     def detach(self, stream: OutputStream) -> None:
         """Leave the stream where it is."""
@@ -90,13 +91,14 @@ class IntakeSocket:
                 self._connection.forget(stream)
 
     def close(self) -> None:
-        """Say goodbye, for the process ends."""
+        """Say goodbye, for the process ends; nobody waits for a connection that is only being made."""
         with self._changed:
             self._closing = True
+            connected = self._connection is not None
             if self._connection is not None:
                 self._connection.leave()
             self._changed.notify_all()
-        if self._thread is not None and self._thread is not threading.current_thread():
+        if connected and self._thread is not None:
             self._thread.join(CLOSE_SECONDS)
 
     def _run(self) -> None:
