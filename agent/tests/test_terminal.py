@@ -164,9 +164,10 @@ def test_a_command_with_a_timeout_may_use_our_terminal_and_gets_its_ctrl_c(
     agent: Agent, server: ContractServer, screens: list[Screen]
 ) -> None:
     reading = (
-        "import time; print('hello', input('name? '), flush=True)\ntry: time.sleep(60)\nexcept KeyboardInterrupt: "
+        "import time\ntry:\n  print('hello', input('name? '), flush=True); time.sleep(60)\n"
+        "except KeyboardInterrupt: raise SystemExit(6)"
     )
-    command = ["run", "--builder", "b", "--timeout", "60", "--", sys.executable, "-c", reading + "raise SystemExit(6)"]
+    command = ["run", "--builder", "b", "--timeout", "60", "--", sys.executable, "-c", reading]
     screen = Screen(agent, *command)
     screens.append(screen)
     screen.wait_for(b"name? ")
