@@ -175,3 +175,11 @@ def test_a_command_with_a_timeout_may_use_our_terminal_and_gets_its_ctrl_c(
     screen.wait_for(b"hello you")
     screen.type(b"\x03")
     assert screen.wait() == 6
+
+
+def test_a_machine_that_has_no_terminal_left_uses_pipes(agent: Agent, server: ContractServer) -> None:
+    none = "import os\ndef openpty(): raise OSError(28, 'No space left on device')\nos.openpty = openpty"
+    done = agent.run_on_a_machine_where(none, *PTY, "sh", "-c", "test -t 1 || echo pipe; exit 3")
+    assert (done.returncode, done.stdout) == (3, b"pipe\n")
+    assert b"there is no terminal to be had (No space left on device): pipes are used instead" in done.stderr
+    assert server.logs[0].channel(0) == b"pipe\n"
