@@ -23,6 +23,11 @@ MIN_ROOM_BYTES = MAX_UNIT_PAYLOAD_BYTES + 2 * FRAME_HEADER_BYTES
 """Where less may go than a frame of the longest unit, nothing goes."""
 
 MAX_FLUSH_SECONDS = 1.0
+
+PROMPT_SECONDS = 0.2
+"""A server that takes longer to answer gets no further small frame of the log before it has: so a thousand logs send as
+many frames as it can take, and each holds what has gathered meanwhile."""
+
 FIRST_HOLD_SECONDS = 0.1
 MAX_HOLD_SECONDS = 5.0
 MAX_HOLD_ASKED_SECONDS = 60.0
@@ -47,6 +52,7 @@ class Listener(NamedTuple):
 class _Flight(NamedTuple):
     end: int
     size_bytes: int
+    sent_at: float
 
 
 class OutputStream:
@@ -151,7 +157,12 @@ class OutputStream:
     def _send_at(self, now: float) -> float:
         closed = self._spool.closed  # before the end, which it fixes
         pending = self._spool.end - self._sent
-        if pending and (closed or pending >= self._gather_bytes or self._not_before <= now):
+        if pending and (closed or pending >= self._gather_bytes):
+            return now
+        if pending and self._flights and self._not_before <= now:
+            slow = now - self._flights[0].sent_at >= PROMPT_SECONDS
+            return NEVER if slow else now  # the answer will say when
+        if pending and self._not_before <= now:
             return now
         if self._not_before <= now:
             self._not_before = 0.0  # idle: the next byte goes at once
@@ -189,7 +200,7 @@ class OutputStream:
     def _fly(self, now: float, end: int, frame: bytes) -> bytes:
         if self._answer_due == NEVER:
             self._answer_due = now + ANSWER_SECONDS
-        self._flights.append(_Flight(end, len(frame)))
+        self._flights.append(_Flight(end, len(frame), now))
         self.in_flight_bytes += len(frame)
         return frame
 

@@ -157,3 +157,20 @@ def test_no_frame_exceeds_its_room(spool: Spool) -> None:
         assert room - 70_000 < len(frame) <= room
     assert stream.next_frame(NOW, 60_000) is None
     assert ROOM < stream.in_flight_bytes <= ROOM + 370_000
+
+
+def test_a_server_that_answers_late_gets_fewer_and_bigger_frames(spool: Spool) -> None:
+    stream = stream_of(spool)
+    write(spool, b"one\n")
+    stream.next_frame(NOW, ROOM)
+    write(spool, b"two\n")
+    assert header_of(stream.next_frame(NOW + 0.1, ROOM)) == {"log": 7, "offset": 4}  # it may still answer in time
+    write(spool, b"three\n")
+    assert stream.next_frame(NOW + 0.5, ROOM) is None
+    assert stream.due_at(NOW + 0.5) > NOW + 1
+    write(spool, b"four\n")
+    stream.received(8, 20, NOW + 1)
+    frame = stream.next_frame(NOW + 1, ROOM)
+    assert header_of(frame) == {"log": 7, "offset": 8}
+    assert b"three\n" in (frame or b"")
+    assert b"four\n" in (frame or b"")
