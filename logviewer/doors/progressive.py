@@ -13,7 +13,7 @@ from logviewer.doors.identity import readable_log
 from logviewer.doors.parameters import whole_number
 from logviewer.doors.pieces import send_pieces, text_pieces
 from logviewer.live import chunk_store
-from logviewer.live.threads import in_reading_thread
+from logviewer.live.threads import in_reading_thread, opened_in_reading_thread
 
 
 async def _progressive_text(exchange: Exchange) -> None:
@@ -21,7 +21,7 @@ async def _progressive_text(exchange: Exchange) -> None:
     exchange.refuse_unknown_parameters({"start"})
     start = whole_number(exchange, "start", default=0, least=0)
     await exchange.consume_body()
-    with await in_reading_thread(chunk_store().reader, log.key) as reader:
+    with await opened_in_reading_thread(chunk_store().reader, log.key) as reader:
         end = await in_reading_thread(reader.end)
         if start > end.size:
             start = 0

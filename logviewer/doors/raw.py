@@ -13,7 +13,7 @@ from logviewer.doors.parameters import ALL_CHANNELS, MAX_NUMBER, Channels, chose
 from logviewer.doors.pieces import channel_pieces, file_pieces, gzip_pieces, send_pieces, text_pieces
 from logviewer.doors.ranges import ByteRange, Unsatisfiable, parse_range
 from logviewer.live import chunk_store
-from logviewer.live.threads import in_reading_thread
+from logviewer.live.threads import in_reading_thread, opened_in_reading_thread
 from logviewer.models import LogFile
 from logviewer.resources.problems import Problem
 
@@ -41,7 +41,7 @@ async def _raw(exchange: Exchange) -> None:
         raise BadRequest("follow", "what is cut by from-line or to-line cannot be followed: ask for the whole log")
     headers = log_headers(log, download=flag(exchange, "download"))
     await exchange.consume_body()
-    with await in_reading_thread(chunk_store().reader, log.key) as reader:
+    with await opened_in_reading_thread(chunk_store().reader, log.key) as reader:
         end = await in_reading_thread(reader.end)
         if wanted is not None:
             span = await in_reading_thread(_span_of_lines, reader, end, *wanted)

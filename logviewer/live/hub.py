@@ -19,7 +19,7 @@ from logviewer.live.database import AWAY_ERRORS, in_database
 from logviewer.live.events import Changed, Noun, log_group, noun_group
 from logviewer.live.flushing import Flusher
 from logviewer.live.store import open_reader
-from logviewer.live.threads import in_reading_thread
+from logviewer.live.threads import opened_in_reading_thread
 from logviewer.live.versions import Listener, WatchedNouns, look_up_versions
 from logviewer.live.watch import LogWatch
 
@@ -94,7 +94,7 @@ class Hub:
         """
         watch = self._watches.get(log_id)
         if watch is None:
-            reader = await in_reading_thread(open_reader, key)
+            reader = await opened_in_reading_thread(open_reader, key)
             watch = self._watches.get(log_id)
             if watch is None:
                 watch = LogWatch(log_id, key, reader)

@@ -14,7 +14,7 @@ from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
 from logviewer.live.presence import presence
 from logviewer.live.store import open_reader
-from logviewer.live.threads import in_reading_thread
+from logviewer.live.threads import in_reading_thread, opened_in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, RESTING_INTERVAL_SECONDS, LogWatch
 
 YIELD_BYTES = 64 * 1024
@@ -173,7 +173,7 @@ class LogFileProducer:
             self._close_own_reader()
             return watch.frame(self.offset, max_bytes)
         if self._own_reader is None:
-            self._own_reader = await in_reading_thread(open_reader, self._key)
+            self._own_reader = await opened_in_reading_thread(open_reader, self._key)
             if self._own_reader.end().size < watch.end.size:
                 watch.correct(self._own_reader.end())
                 return None

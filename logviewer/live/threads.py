@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
-from typing import ParamSpec, TypeVar
+from typing import ParamSpec, Protocol, TypeVar
 
 READING_THREADS = 8
 WRITING_THREADS = 8
@@ -25,6 +25,16 @@ CROWDED_SECONDS = 1.0
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
+
+
+class Closeable(Protocol):
+    """What holds descriptors."""
+
+    def close(self) -> None:
+        """Let them go."""
+
+
+Opened = TypeVar("Opened", bound=Closeable)
 
 
 class Occupancy:
@@ -70,6 +80,22 @@ async def in_reading_thread(
     return await asyncio.get_running_loop().run_in_executor(_reading, _read, partial(function, *args, **kwargs))
 
 
+async def opened_in_reading_thread(
+    opening: Callable[Parameters, Opened], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Opened:
+    """As `in_reading_thread`, for what has to be closed: whoever is cancelled while it is opened leaves none open.
+
+    A viewer that vanishes as it joins would else leave two descriptors behind for good.
+    """
+    work = partial(opening, *args, **kwargs)
+    opened = asyncio.get_running_loop().run_in_executor(_reading, _read, work)
+    try:
+        return await asyncio.shield(opened)
+    except asyncio.CancelledError:
+        opened.add_done_callback(_close)
+        raise
+
+
 async def in_writing_thread(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
@@ -101,6 +127,12 @@ def _read(work: Callable[[], Result]) -> Result:
             return work()
         finally:
             _this_thread.reads = False
+
+
+def _close(opened: asyncio.Future[Opened]) -> None:
+    """Close what nobody waits for any more, if it could be opened."""
+    if not opened.cancelled() and opened.exception() is None:
+        opened.result().close()
 
 
 def _write(work: Callable[[], Result]) -> Result:

@@ -201,6 +201,7 @@ def leave_at(place: Place, moment: str, kind: str) -> None:
         peer.vanish()
 
 
+@pytest.mark.slow
 @pytest.mark.bad_input("connections that open and vanish")
 def test_500_sockets_that_vanish_at_once_leave_nothing_behind(place: Place) -> None:
     there = place.new_log()

@@ -169,6 +169,7 @@ def test_a_download_whose_peer_is_gone_without_a_word_is_ended_when_bytes_wait(o
         sock.close()
 
 
+@pytest.mark.slow
 def test_peers_that_answer_their_pings_stay(place: Place) -> None:
     there = place.new_log()
     peers = {peer.sock: (kind, peer) for kind in SOCKETS for peer in [there.open(kind)]}

@@ -32,3 +32,39 @@ async def test_a_thread_is_busy_as_long_as_it_works_also_when_nobody_waits_for_i
     async with asyncio.timeout(WAIT_SECONDS):
         while occupancy.busy:
             await asyncio.sleep(0.01)
+
+
+async def test_what_is_opened_for_somebody_who_has_gone_is_closed() -> None:
+    began, go_on, closed = threading.Event(), threading.Event(), threading.Event()
+
+    class Opened:
+        def close(self) -> None:
+            closed.set()
+
+    def opening() -> Opened:
+        began.set()
+        go_on.wait(WAIT_SECONDS)
+        return Opened()
+
+    task = asyncio.ensure_future(threads.opened_in_reading_thread(opening))
+    await asyncio.to_thread(began.wait, WAIT_SECONDS)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not closed.is_set()
+    go_on.set()
+    assert await asyncio.to_thread(closed.wait, WAIT_SECONDS)
+
+
+async def test_what_is_opened_for_somebody_who_waits_stays_open_and_errors_are_raised() -> None:
+    class Opened:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    def failing() -> Opened:
+        raise FileNotFoundError
+
+    assert not (await threads.opened_in_reading_thread(Opened)).closed
+    with pytest.raises(FileNotFoundError):
+        await threads.opened_in_reading_thread(failing)
