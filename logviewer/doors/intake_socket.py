@@ -267,7 +267,7 @@ class Intake(Socket):
 
     def _settle(self, lane: _Lane, frames: list[IntakeFrame], stored: Stored) -> None:
         """Take note of what became of a lane's first frames, and go on with the next."""
-        for _ in range(stored.done):
+        for _ in range(min(stored.done, len(lane.frames))):  # a socket that was refused has dropped what waited
             lane.frames.popleft()
         if stored.end is not None:
             lane.received = stored.end.received
