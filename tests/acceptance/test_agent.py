@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.server import ROOT, SEALS_NOTHING, Server
+from tests.acceptance.server import ROOT, SEALS_NOTHING, Server, running_server
 
 SECONDS = 120
 LINES = 400
@@ -29,11 +29,9 @@ SPOKEN = "".join(f"line {number} {'x' * 200}\n" for number in range(LINES)).enco
 @pytest.fixture(scope="module", params=["daphne", "uvicorn"])
 def written_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this module's own, for it is killed."""
-    server = Server(tmp_path_factory.mktemp(request.param), kind=request.param, environment=SEALS_NOTHING)
-    server.migrate()
-    server.start()
-    yield server
-    server.stop()
+    directory = tmp_path_factory.mktemp(request.param)
+    with running_server(directory, kind=request.param, environment=SEALS_NOTHING) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")

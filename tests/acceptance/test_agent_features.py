@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.acceptance.server import ROOT, SEALS_NOTHING, Server
+from tests.acceptance.server import ROOT, SEALS_NOTHING, Server, running_server
 
 SECONDS = 120
 SECRET = "a secret/with+signs"
@@ -64,11 +64,8 @@ class Machine:
 @pytest.fixture(scope="module")
 def agents_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server of this module's own, which is away for a while."""
-    server = Server(tmp_path_factory.mktemp("agents"), environment=SEALS_NOTHING)
-    server.migrate()
-    server.start()
-    yield server
-    server.stop()
+    with running_server(tmp_path_factory.mktemp("agents"), environment=SEALS_NOTHING) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
