@@ -39,11 +39,8 @@ class AttachedUpload(LogUpload):
         def request(timeout: float) -> Created:
             return self._api.create_step(build, self._log.step_name, begun.number, timeout)
 
-        try:
-            created = self._patience.persist(request)
-        except Refused as refused:
-            if refused.status != 409 or refused.problem == "finished":
-                raise
+        created = self._unless_taken(request)
+        if created is None:
             return None
         if created.new:  # its own agent must not take it for another machine's
             self._ledger.note_step(self._log.build, begun._replace(id=created.id))

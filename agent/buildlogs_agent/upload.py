@@ -167,13 +167,17 @@ class LogUpload:
                 unanswered = unanswered or away.ambiguous
                 raise
 
+        created = self._unless_taken(request)
+        return created.id if created is not None and (created.new or unanswered) else None
+
+    def _unless_taken(self, request: Callable[[float], Created]) -> Optional[Created]:
+        """What `request` creates, or None where the number belongs to another step."""
         try:
-            created = self._patience.persist(request)
+            return self._patience.persist(request)
         except Refused as refused:
             if refused.status != 409 or refused.problem == "finished":
                 raise
             return None
-        return created.id if created.new or unanswered else None
 
     def _deliver_log(self) -> None:
         try:
