@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from django.db import transaction
@@ -11,7 +11,6 @@ from django.utils import timezone
 
 from logviewer.intake.changes import (
     announce_event,
-    heartbeat_precision,
     keep_alive,
     lock_build,
     note_life,
@@ -58,7 +57,7 @@ def create_build(new: NewBuild) -> Created:
             known = builder.builds.filter(external_id=new.external_id).first()
             if known is not None:
                 known = lock_build(known.pk)
-                keep_alive(known, heartbeat_precision())
+                keep_alive(known)
                 return Created(known, is_new=False)
         build = Build(
             builder=builder,
@@ -160,5 +159,5 @@ def note_heartbeat(build_id: int) -> Build:
     """
     with transaction.atomic():
         build = lock_build(build_id)
-        keep_alive(build)
+        keep_alive(build, timedelta(0))
     return build

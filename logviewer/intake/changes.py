@@ -68,13 +68,15 @@ def open_logs(build: Build) -> QuerySet[LogFile]:
     return LogFile.objects.filter(step__build=build).exclude(state=LogState.FINISHED)
 
 
-def keep_alive(build: Build, precision: timedelta = timedelta(0)) -> None:
+def keep_alive(build: Build, precision: timedelta | None = None) -> None:
     """Note in the row of a locked build that its writer lives, if it was not noted within `precision`.
 
-    A finished build stays as it is, unless logs of it are still being sent.
+    That is `heartbeat_precision` unless given. A finished build stays as it is, unless logs of it are still being sent.
     """
     if build.state == BuildState.FINISHED and not open_logs(build).exists():
         return
+    if precision is None:
+        precision = heartbeat_precision()
     if build.abandoned_at is None and timezone.now() - build.heartbeat_at < precision:
         return
     note_life(build)

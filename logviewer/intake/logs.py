@@ -7,7 +7,6 @@ from typing import NamedTuple
 from django.db import transaction
 
 from logviewer.intake.changes import (
-    heartbeat_precision,
     keep_alive,
     lock_build,
     note_life,
@@ -42,7 +41,7 @@ def create_log(step_id: int, name: str, log_type: LogType = LogType.STDIO) -> Cr
         step = build.steps.get(pk=step_id)
         known = step.logs.filter(name=name).first()
         if known is not None:
-            keep_alive(build, heartbeat_precision())
+            keep_alive(build)
             known.refresh_from_db(fields=["state"])
             return Created(known, is_new=False)
         refuse_finished(build)

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from logviewer.chunkstore import LOCK_WAIT_SECONDS, NO_LIMITS, Appended, Entry, Finished, Limits
 from logviewer.intake import counters
-from logviewer.intake.changes import heartbeat_precision, keep_alive, lock_build, note_life, record_event
+from logviewer.intake.changes import keep_alive, lock_build, note_life, record_event
 from logviewer.live import announce
 from logviewer.live.store import chunk_store
 from logviewer.models import Completeness, LogFile, LogState
@@ -75,7 +75,7 @@ def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unveri
             note_life(build)
             record_event(build, "logFinished", log.pk)
         else:
-            keep_alive(build, heartbeat_precision())
+            keep_alive(build)
     announce.log_grew(log.pk, finished.end.size)
     row.step = log.step
     return row

@@ -10,7 +10,6 @@ from django.utils import timezone
 
 from logviewer.intake.builds import end_step
 from logviewer.intake.changes import (
-    heartbeat_precision,
     keep_alive,
     lock_build,
     note_life,
@@ -43,7 +42,7 @@ def create_step(build_id: int, name: str, number: int | None = None) -> Created:
             if known is not None:
                 if known.name != name:
                     raise NumberTaken("step", number)
-                keep_alive(build, heartbeat_precision())
+                keep_alive(build)
                 return Created(known, is_new=False)
         refuse_finished(build)
         step = Step(
@@ -83,7 +82,7 @@ def finish_step(step_id: int, results: Results) -> Step:
                 raise ResultsDiffer("step", step.results, results)
             end_step(build, step, results, timezone.now())
         else:
-            keep_alive(build, heartbeat_precision())
+            keep_alive(build)
     return step
 
 
