@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import os
+from unittest.mock import patch
 from urllib.parse import quote, quote_plus
 
 import pytest
 from buildlogs_agent.disguises import MAX_LITERAL_BYTES, disguises
-from buildlogs_agent.literals import Literals
+from buildlogs_agent.literals import MAX_FOUND_SINGLY, WINDOW_BYTES, Literals
 from buildlogs_agent.masking import SECRET_NAME, ChannelMask, Mask, mask_of, masked_names
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -90,22 +91,40 @@ def test_a_long_value_is_masked_although_little_of_it_is_held_back(length: int) 
 
 
 literal = st.text("ab\n", min_size=3, max_size=7).map(str.encode)
+each_way_of_looking = pytest.mark.parametrize(
+    "singly", [MAX_FOUND_SINGLY, 0], ids=["one-after-the-other", "all-at-once-in-pairs"]
+)
 
 
+@each_way_of_looking
 @given(st.sets(literal, min_size=1, max_size=4), st.lists(st.text("abc\n", max_size=12).map(str.encode), max_size=8))
 @example({b"abcab", b"abxyz"}, [b"abcabxyz"])
 @example({b"aaa"}, [b"aaaaaaa"])
-def test_where_output_is_cut_makes_no_difference(literals: set[bytes], pieces: list[bytes]) -> None:
+def test_where_output_is_cut_makes_no_difference(singly: int, literals: set[bytes], pieces: list[bytes]) -> None:
     expected = by_hand(b"".join(pieces), literals)
-    assert in_pieces(Literals(literals), pieces) == expected
-    assert in_pieces(Literals(literals), [b"".join(pieces)]) == expected
+    with patch("buildlogs_agent.literals.MAX_FOUND_SINGLY", singly):
+        assert in_pieces(Literals(literals), pieces) == expected
+        assert in_pieces(Literals(literals), [b"".join(pieces)]) == expected
 
 
+@each_way_of_looking
+@pytest.mark.parametrize(
+    "at", [WINDOW_BYTES - 9, WINDOW_BYTES - 5, WINDOW_BYTES - 1, WINDOW_BYTES, 2 * WINDOW_BYTES - 3]
+)
+def test_a_secret_over_the_border_of_a_window_is_masked(singly: int, at: int) -> None:
+    with patch("buildlogs_agent.literals.MAX_FOUND_SINGLY", singly):
+        masking = ChannelMask(Literals({b"secret-value", b"another-one"}))
+        before = b"." * at
+        assert masking.complete(before + b"secret-value" + b"." * WINDOW_BYTES) == before + b"***" + b"." * WINDOW_BYTES
+
+
+@each_way_of_looking
 @given(st.sets(st.binary(min_size=3, max_size=6), min_size=1, max_size=4), st.data())
-def test_output_that_is_no_text_is_masked_too(literals: set[bytes], data: st.DataObject) -> None:
+def test_output_that_is_no_text_is_masked_too(singly: int, literals: set[bytes], data: st.DataObject) -> None:
     part = st.one_of(st.sampled_from(sorted(literals)), st.binary(max_size=9), st.just(b"\x00\xd8\x00\xdc"))
     pieces = data.draw(st.lists(part, max_size=8))
-    assert in_pieces(Literals(literals), pieces) == by_hand(b"".join(pieces), literals)
+    with patch("buildlogs_agent.literals.MAX_FOUND_SINGLY", singly):
+        assert in_pieces(Literals(literals), pieces) == by_hand(b"".join(pieces), literals)
 
 
 def test_only_what_may_be_the_beginning_of_a_secret_is_held_back() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from logviewer.chunkstore.batch import Batch
-from logviewer.chunkstore.digest import digest_log, is_verified
+from logviewer.chunkstore.digest import TextDigest, digest_log, is_verified
 from logviewer.chunkstore.disk import storage_denied, storage_full, write_synced, write_whole
 from logviewer.chunkstore.errors import (
     InvalidAppend,
@@ -47,6 +47,7 @@ class LogAppender:
         self.files = files
         self.state = checked or State()
         self._known = False  # that the files end where `state` says
+        self._digest = TextDigest()
         self._mutex = threading.Lock()
         self._retired = False
         self._text = LocalFile(-1)
@@ -129,7 +130,7 @@ class LogAppender:
         if not self.state.finished:
             batch.add_tail(self._tail.final(), arrived_us)
             batch.add_end(arrived_us)
-        digests = digest_log(self._index, self._text, self.state, batch.text)
+        digests = digest_log(self._index, self._text, self.state, batch.text, self._digest)
         verified = is_verified(digests, self.state, received, sha256, unverified)
         self._write(batch, sync=True)
         self._tail.remove()
@@ -175,6 +176,7 @@ class LogAppender:
             if full:
                 raise full from error
             raise
+        self._digest.follow(before.size, batch.text)
         self._known = True
 
     def _write_tail(self, batch: Batch) -> None:
@@ -214,6 +216,7 @@ class LogAppender:
             self._known = index_size == self.state.index_size and text_size == self.state.size
         if not self._known:
             self._tail.close()
+            self._digest = TextDigest()
             self.state = recover(self._index, self._index_file.fd, self._text, self.state)
             self._known = True
         if self.state.truncated and not self.state.finished:
