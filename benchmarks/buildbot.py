@@ -1,38 +1,60 @@
-"""Buildbot 4.3 as a yardstick, run by the scripts it was measured with before.
+"""Buildbot as a yardstick, 4.3 and the 0.8.14 that this descends from, by the scripts they were measured with before.
 
-They are kept outside this repository; `prepare.sh DIR` copies them, `DIR/setup_b.sh` installs Buildbot beside them.
+They are kept outside this repository; `prepare.sh DIR` copies them, `DIR/setup_b.sh` and `DIR/setup_a.sh` install the
+two beside them.
 """
 
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 TIMEOUT_SECONDS = 600
+
+
+class Version(NamedTuple):
+    """A Buildbot, and the scripts that start and stop it; `python` is the one its measurements run in."""
+
+    name: str
+    command: str
+    start: str
+    stop: str
+    python: str
+
+
+CURRENT = Version("Buildbot 4.3", "venv43/bin/buildbot", "b_start.sh", "b_stop.sh", "venv43/bin/python")
+OLD = Version("Buildbot 0.8.14", "venv08/bin/buildbot", "a_start.sh", "a_stop.sh", sys.executable)
 
 
 class Buildbot:
     """A master and a worker, fresh, on loopback while the context lasts."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, version: Version = CURRENT) -> None:
         self._directory = directory.resolve()
-        if not (self._directory / "venv43/bin/buildbot").exists():
-            raise SystemExit(f"--peer {directory}: no Buildbot there; see benchmarks/README.md")
+        self._version = version
+        if not self.is_installed(directory, version):
+            raise SystemExit(f"--peer {directory}: no {version.name} there; see benchmarks/README.md")
+
+    @staticmethod
+    def is_installed(directory: Path, version: Version) -> bool:
+        """Whether that version was set up in `directory`."""
+        return (directory / version.command).exists()
 
     def __enter__(self) -> Self:
         if not (self._directory / "gen").exists():
             self._call("gcc", "-O2", "-o", "gen", "gen.c")
-        self._call("bash", "b_start.sh", "fresh")
+        self._call("bash", self._version.start, "fresh")
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._call("bash", "b_stop.sh")
+        self._call("bash", self._version.stop)
 
     def run(self, script: str, *words: str) -> dict[str, float]:
         """Run a measurement; what it prints as `name: value unit`."""
-        printed = self._call("venv43/bin/python", script, *words)
+        printed = self._call(self._version.python, script, *words)
         found: dict[str, float] = {}
         for line in printed.splitlines():
             name, _, rest = line.partition(": ")

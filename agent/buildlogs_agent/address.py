@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import SplitResult, urlsplit
 
-import urllib3
-
 from .errors import UsageError
 
 DEFAULT_SERVER = "http://127.0.0.1:8000"
+
+LABEL = "[a-z0-9]([a-z0-9-]{0,60}[a-z0-9])?"
+PLAIN = re.compile(rf"https?://({LABEL}\.){{0,3}}{LABEL}(:\d+)?(/[\w/.-]*)?", re.ASCII)
+"""Most addresses: nobody needs to be asked whether there can be such a host."""
 
 
 def server_address(address: str, named: str) -> str:
@@ -54,6 +56,10 @@ def _fault_of_host(parts: SplitResult) -> str | None:
     """What urllib3 and the resolver would say at the first request, when the command has long been running."""
     if not parts.hostname:
         return "it names no host"
+    if PLAIN.fullmatch(parts.geturl()):
+        return None
+    import urllib3  # takes 50 ms, for which every command would wait
+
     try:
         parts.hostname.encode("idna")
         urllib3.connection_from_url(parts.geturl()).close()

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any, NamedTuple, Optional, Union
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional, Union
 from urllib.parse import urlsplit
-
-import urllib3
 
 from . import __version__
 from .errors import OffsetGap, Refused, ServerAway, problem_name
 from .intake import IntakeSocket
+
+if TYPE_CHECKING:
+    import urllib3
 
 CHUNKS_TYPE = "application/vnd.buildlogs.chunks"
 CONNECT_TIMEOUT_SECONDS = 5.0
@@ -58,11 +60,17 @@ class Api:
         """`server` is an http or https address, perhaps with a path before `/api/v1`."""
         self.server = server
         self.intake = IntakeSocket(server, token)
-        self._pool = urllib3.connection_from_url(server, maxsize=CONNECTIONS, block=False)
         self._base = urlsplit(server).path.rstrip("/") + "/api/v1"
         self._headers = {"User-Agent": f"buildlogs-agent/{__version__}", "Accept": "application/json"}
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
+
+    @cached_property
+    def _pool(self) -> urllib3.HTTPConnectionPool:
+        """Made for the first request: to load urllib3 takes 50 ms, and a step's command need not wait for it."""
+        import urllib3
+
+        return urllib3.connection_from_url(self.server, maxsize=CONNECTIONS, block=False)
 
     def create_build(self, request: dict[str, Any], timeout: float = READ_TIMEOUT_SECONDS) -> Created:
         """`POST /builds`; with an `external_id` it may be repeated."""
@@ -130,6 +138,8 @@ class Api:
         self, method: str, path: str, body: Union[bytes, memoryview], headers: dict[str, str], timeout: float
     ) -> Answer:
         """One request; raises ServerAway where it may be sent again, Refused where that would not help."""
+        import urllib3
+
         buffer: Any = body  # urllib3 takes any buffer, its annotations know only bytes
         try:
             response = self._pool.urlopen(
@@ -184,9 +194,11 @@ def _json_object(data: bytes) -> dict[str, Any]:
 
 
 def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    from urllib3.exceptions import TimeoutError as UrllibTimeout
+
     cause = error.__cause__ or error.__context__
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror
-    if isinstance(error, urllib3.exceptions.TimeoutError):
+    if isinstance(error, UrllibTimeout):
         return "no answer in time"
     return type(error).__name__

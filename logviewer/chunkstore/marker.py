@@ -13,6 +13,9 @@ from logviewer.chunkstore.stretch import STRETCH_BYTES, STRETCH_RECORDS
 
 logger = logging.getLogger(__name__)
 
+ROUND_SECONDS = 0.25
+"""From one look at the logs that have grown to the next: opening one costs as much as marking some MB of it."""
+
 
 class Marker:
     """A thread that is started with the first log that is long enough, and extends the marks of those that have grown.
@@ -22,9 +25,10 @@ class Marker:
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
+        self._mutex = threading.Lock()
         self._waiting: dict[str, LogFiles] = {}
-        self._closed = False
+        self._grown = threading.Event()
+        self._closed = threading.Event()
         self._thread: threading.Thread | None = None
 
     def appended(self, files: LogFiles, before: State, after: State) -> None:
@@ -34,32 +38,32 @@ class Marker:
             and before.records // STRETCH_RECORDS == after.records // STRETCH_RECORDS
         ):
             return
-        with self._changed:
+        with self._mutex:
             self._waiting[files.key] = files
-            if self._thread is None and not self._closed:
+            if self._thread is None and not self._closed.is_set():
                 self._thread = threading.Thread(target=self._run, name="chunkstore-marker", daemon=True)
                 self._thread.start()
-            self._changed.notify()
+        self._grown.set()
 
     def close(self) -> None:
         """End the thread, and do what is left."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify()
+        self._closed.set()
+        self._grown.set()
         if self._thread is not None:
             self._thread.join()
-        for files in self._waiting.values():
-            mark_log(files)
-        self._waiting.clear()
+        self._mark_waiting()
 
     def _run(self) -> None:
-        """Extend marks, the log that waits longest first, until closed."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._closed)
-                if self._closed:
-                    return
-                files = self._waiting.pop(next(iter(self._waiting)))
+        """Extend the marks of all that have grown, round by round, until closed."""
+        while not self._closed.wait(ROUND_SECONDS):
+            self._grown.wait()
+            self._grown.clear()
+            self._mark_waiting()
+
+    def _mark_waiting(self) -> None:
+        with self._mutex:
+            waiting, self._waiting = self._waiting, {}
+        for files in waiting.values():
             mark_log(files)
 
 
