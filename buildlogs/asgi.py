@@ -3,10 +3,10 @@
 import os
 from functools import partial
 
-from django.core.asgi import get_asgi_application
+import django
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "buildlogs.settings")
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 # These need the app registry, which the line above has filled.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
@@ -16,6 +16,7 @@ from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from logviewer.doors.guard import guard  # noqa: E402
+from logviewer.doors.handler import SynchronousHandler  # noqa: E402
 from logviewer.doors.metrics import count_traffic  # noqa: E402
 from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
@@ -44,7 +45,7 @@ request_finished.connect(close_connections)
 chunk_store()  # now, for what another store's library takes to import would hold up the event loop
 
 # Channels' router takes ASGI applications where Django's stubs expect views.
-whatever_else = re_path(r"", django_application)  # type: ignore[arg-type]
+whatever_else = re_path(r"", SynchronousHandler())  # type: ignore[arg-type]
 router = ProtocolTypeRouter(
     {
         "http": URLRouter([*http_doors, whatever_else]),

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja.errors import HttpError, ValidationError
@@ -67,35 +66,14 @@ class ProblemMiddleware:
     stands first in MIDDLEWARE, so that the others' errors pass through it as well.
     """
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request."""
         if not request.path_info.startswith(API_PREFIX):
             return self._get_response(request)
-        if self._is_async:
-            return self._answer_later(request)
-        refusal = _refusal(request)
-        if refusal is not None:
-            return refusal
-        response = self._get_response(request)
-        assert isinstance(response, HttpResponseBase)
-        return _finished(request, response)
-
-    async def _answer_later(self, request: HttpRequest) -> HttpResponseBase:
-        refusal = await sync_to_async(_refusal)(request)
-        if refusal is not None:
-            return refusal
-        response = self._get_response(request)
-        assert isinstance(response, Awaitable)
-        return _finished(request, await response)
+        return _refusal(request) or _finished(request, self._get_response(request))
 
 
 def _refusal(request: HttpRequest) -> HttpResponse | None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
@@ -49,28 +48,13 @@ def policy_for(path: str) -> str:
 
 
 class ContentSecurityPolicyMiddleware:
-    """Puts the policy on every response that has not brought its own; works under WSGI and ASGI alike."""
+    """Puts the policy on every response that has not brought its own."""
 
-    sync_capable = True
-    async_capable = True
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
-        self._is_async = iscoroutinefunction(get_response)
-        if self._is_async:
-            markcoroutinefunction(self)
 
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request, with the policy."""
         response = self._get_response(request)
-        if isinstance(response, Awaitable):
-            return self._later(request, response)
-        return _with_policy(request, response)
-
-    async def _later(self, request: HttpRequest, response: Awaitable[HttpResponseBase]) -> HttpResponseBase:
-        return _with_policy(request, await response)
-
-
-def _with_policy(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    response.headers.setdefault(HEADER, policy_for(request.path_info))
-    return response
+        response.headers.setdefault(HEADER, policy_for(request.path_info))
+        return response
