@@ -28,6 +28,12 @@ MESSAGE_OVERHEAD_BYTES = 1024
 EARLY_BYTES = 64 * 1024
 """What a client may send before the application has accepted it; reading pauses beyond."""
 
+READ_BYTES = 64 * 1024
+"""What Twisted reads at a time."""
+
+BULK_READ_BYTES = 256 * 1024
+"""The same from a peer that fills that, a writer of much output: each read costs as much as handling 20 KiB."""
+
 CLOSE_PATIENCE_SECONDS = 30.0
 """How long a closing socket waits for a peer that neither takes bytes nor answers; autobahn gives it 1 s."""
 
@@ -86,6 +92,10 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes from the socket; before acceptance autobahn would parse the handshake again with each piece."""
         if not self._awaits_acceptance:
+            if len(data) >= READ_BYTES:
+                self.transport.bufferSize = BULK_READ_BYTES
+            elif self.transport.bufferSize != READ_BYTES:
+                self.transport.bufferSize = READ_BYTES
             super().dataReceived(data)
             return
         self.data += data
