@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs
 
 from logviewer.chunkstore import Frame, LogEnd, NoSuchLog, Position
 from logviewer.doors.finished_row import finished_row
-from logviewer.doors.frames import encode_frame, websocket_message
+from logviewer.doors.frames import encode_frame, websocket_message, websocket_pieces
 from logviewer.doors.guard import write_of
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, readable_log
@@ -146,7 +145,7 @@ class WatchLog(ConsumerMixin, Socket):
         """Send the frame, and pause the producer when the window is spent."""
         if not self._write_whole(frame):
             self._count(frame)
-            await self.send_bytes(_encoded(frame, encode_frame))
+            await self.send_bytes(_encoded(frame))
 
     def write_chunk_now(self, frame: SharedFrame) -> bool:
         """Write the bytes that all viewers at this offset get, where the server has a way to."""
@@ -154,7 +153,7 @@ class WatchLog(ConsumerMixin, Socket):
 
     def _write_whole(self, frame: Frame) -> bool:
         """Write past `send` and the copies that it makes; False where that cannot be."""
-        if self._write is None or not self._write(_encoded(frame, websocket_message)):
+        if self._write is None or not self._write(*_pieces(frame)):
             return False
         self._count(frame)
         return True
@@ -203,8 +202,13 @@ class WatchLog(ConsumerMixin, Socket):
             await self.close(NORMAL)
 
 
-def _encoded(frame: Frame, encode: Callable[[Frame], bytes]) -> bytes:
-    return frame.form(encode) if isinstance(frame, SharedFrame) else encode(frame)
+def _encoded(frame: Frame) -> bytes:
+    return frame.form(encode_frame) if isinstance(frame, SharedFrame) else encode_frame(frame)
+
+
+def _pieces(frame: Frame) -> tuple[bytes, ...]:
+    """The frame as it goes over the wire: in one piece, which is made once, for all who share it."""
+    return (frame.form(websocket_message),) if isinstance(frame, SharedFrame) else websocket_pieces(frame)
 
 
 class _Reloaded(Exception):

@@ -16,7 +16,7 @@ from logviewer.doors.guard.bodies import DEFAULT_MAX_BODY_BYTES, call_with_limit
 __all__ = ["DEFAULT_MAX_BODY_BYTES", "guard", "write_of"]
 
 WRITE_EXTENSION = "buildlogs.write"
-"""An ASGI extension of a WebSocket's scope: `{"write": (bytes) -> bool}`, see `write_of`."""
+"""An ASGI extension of a WebSocket's scope: `{"write": (*pieces: bytes) -> bool}`, see `write_of`."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -53,13 +53,13 @@ def guard(application: Application, *, max_body_bytes: int = DEFAULT_MAX_BODY_BY
     return guarded
 
 
-def write_of(scope: MutableMapping[str, Any]) -> Callable[[bytes], bool] | None:
-    """A WebSocket's way to write a whole frame (RFC 6455) without waiting; None where the server has none.
+def write_of(scope: MutableMapping[str, Any]) -> Callable[..., bool] | None:
+    """A WebSocket's way to write a whole frame (RFC 6455), in one piece or more, without waiting; None: it has none.
 
     It says False, and has written nothing, where the frame has to go through `send`: the transport is full, a message
     is on its way, the socket is closing. Measured, it takes a fifth of what `send` takes.
     """
-    write: Callable[[bytes], bool] | None = scope.get("extensions", {}).get(WRITE_EXTENSION, {}).get("write")
+    write: Callable[..., bool] | None = scope.get("extensions", {}).get(WRITE_EXTENSION, {}).get("write")
     return write
 
 

@@ -123,8 +123,10 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
             self._held = True
             self.transport.pauseProducing()
 
-    def write_frame(self, frame: bytes) -> bool:
+    def write_frame(self, *pieces: bytes) -> bool:
         """Write a whole frame as it goes over the wire; False, and nothing is written, where `send` has to wait for it.
+
+        It may come in pieces, so that nobody has to join them.
 
         Where nothing waits before it, it goes to the socket in this call: by way of Twisted's buffer it would cost two
         changes of what the loop polls for, and a turn of the loop, on each of a thousand connections.
@@ -133,7 +135,7 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
             return False
         if self._perMessageCompress is not None:
             return False
-        self.gate.write(frame)
+        self.gate.write(*pieces)
         return True
 
     def sendMessage(self, payload: bytes, *args: Any, **options: Any) -> None:

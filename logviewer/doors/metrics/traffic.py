@@ -113,11 +113,11 @@ async def _count_socket(counts: Traffic, application: Application, scope: Scope,
 
     write = write_of(scope)
 
-    def write_counted(frame: bytes) -> bool:
+    def write_counted(*pieces: bytes) -> bool:
         assert write is not None
-        written = write(frame)
+        written = write(*pieces)
         if written:
-            counts.frame_bytes[kind] += len(frame)
+            counts.frame_bytes[kind] += sum(map(len, pieces))
         return written
 
     if write is not None:

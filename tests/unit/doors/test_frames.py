@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 from websockets.streams import StreamReader
 
 from logviewer.chunkstore import Frame
-from logviewer.doors.frames import encode_frame, websocket_message
+from logviewer.doors.frames import encode_frame, websocket_message, websocket_pieces
 from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS
 
 CONTRACT_FRAME_BYTES = 256 * 1024
@@ -46,6 +46,13 @@ def test_a_whole_frame_is_one_binary_message_to_any_client(size: int) -> None:
     assert (received.opcode, received.fin) == (Opcode.BINARY, True)
     assert (received.rsv1, received.rsv2, received.rsv3) == (False, False, False)
     assert bytes(received.data) == encode_frame(frame)
+
+
+def test_a_frame_for_one_client_is_the_same_message_in_pieces_of_which_the_last_is_not_copied() -> None:
+    frame = frame_of(70_000)
+    pieces = websocket_pieces(frame)
+    assert b"".join(pieces) == websocket_message(frame)
+    assert pieces[-1] is frame.data
 
 
 def test_all_lengths_around_the_changes_of_the_header_hold() -> None:

@@ -134,8 +134,8 @@ async def test_frames_that_are_written_past_send_are_counted_where_they_were_wri
     async def application(scope: Any, receive: Any, send: Any) -> None:
         write = write_of(scope)
         assert write is not None
-        assert [write(b"123"), write(b"4567")] == [True, False]
+        assert [write(b"12", b"3"), write(b"4567")] == [True, False]
 
-    extensions = {WRITE_EXTENSION: {"write": lambda frame: not full.pop(0)}}
+    extensions = {WRITE_EXTENSION: {"write": lambda *pieces: not full.pop(0)}}
     await ask(counts, application, type="websocket", path="/ws/logs/7/", extensions=extensions)
     assert counts.frame_bytes["log"] == 3

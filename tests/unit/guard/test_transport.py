@@ -223,6 +223,21 @@ def test_what_is_written_at_once_goes_to_the_socket_as_far_as_that_takes_it(take
     assert connection.buffer == left
 
 
+class Filling(Taking):
+    """A connection that counts what it was left with as waiting, as Twisted's does."""
+
+    def write(self, data):
+        super().write(data)
+        self._tempDataLen += len(data)
+
+
+def test_pieces_that_are_written_at_once_stay_in_order_where_the_socket_takes_a_part_of_one():
+    connection = Filling(2)
+    WriteGate(connection).write(b"ab", b"cdef", b"gh")
+    assert connection.offered == [b"ab", b"cdef"]
+    assert connection.buffer == b"efgh"
+
+
 def test_what_is_written_at_once_over_tls_goes_through_tls():
     below, encrypted = Taking(5), []
     over = SimpleNamespace(transport=below, write=encrypted.append)

@@ -181,6 +181,13 @@ def test_a_whole_frame_is_written_at_once(writable):
     assert writable.gate.calls == ["write"]
 
 
+def test_a_whole_frame_is_written_in_the_pieces_that_it_comes_in(writable):
+    written = []
+    writable.gate.write = lambda *pieces: written.extend(pieces)
+    assert writable.write_frame(b"\x82\x02", b"xy")
+    assert written == [b"\x82\x02", b"xy"]
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
