@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+import autobahn.websocket.protocol
 import daphne.http_protocol
 import daphne.ws_protocol
 from daphne.server import Server
@@ -13,6 +14,7 @@ from daphne.server import Server
 from logviewer.doors.guard import WRITE_EXTENSION
 from logviewer.doors.guard.channel import GuardedChannel, GuardedRequest
 from logviewer.doors.guard.internals import UnknownDaphneError, missing_internals
+from logviewer.doors.guard.masking import create_masker
 from logviewer.doors.guard.websocket import CLOSE_PATIENCE_SECONDS, GuardedWebSocketProtocol
 
 logger = logging.getLogger(__name__)
@@ -27,7 +29,8 @@ def install(max_body_bytes: int) -> None:
     """Make Daphne build guarded connections; done once a process, each call may raise the limit on bodies.
 
     Three attributes are replaced by subclasses of what they held: the channel and the request of Daphne's HTTP factory,
-    and the protocol of its WebSocket factory. HTTP/2, which has another channel, is no longer offered.
+    and the protocol of its WebSocket factory. HTTP/2, which has another channel, is no longer offered. Autobahn gets
+    other maskers for small frames.
 
     Raises:
         UnknownDaphneError: the installed Daphne, Twisted or autobahn lacks something the guard stands on.
@@ -45,6 +48,7 @@ def install(max_body_bytes: int) -> None:
     daphne.http_protocol.HTTPFactory.acceptableProtocols = _http_1_only
     daphne.http_protocol.WebRequest = GuardedRequest
     daphne.ws_protocol.WebSocketFactory.protocol = GuardedWebSocketProtocol
+    autobahn.websocket.protocol.create_xor_masker = create_masker  # type: ignore[attr-defined]  # it has no __all__
     _installed = True
 
 

@@ -97,6 +97,8 @@ def missing_internals() -> list[str]:
         missing.append("Daphne's WebRequest notes the start of a response no longer in _response_started")
     if WebSocketServerFactory.buildProtocol.__code__.co_names.count("protocol") != 1:
         missing.append("autobahn's factory does not build its protocol attribute")
+    if "create_xor_masker" not in AutobahnProtocol.processData.__code__.co_names:
+        missing.append("autobahn unmasks frames no longer with create_xor_masker")
     if not _hands_out_a_partial():
         missing.append("Daphne's send is no longer functools.partial(Server.handle_reply, protocol)")
     return missing

@@ -77,6 +77,15 @@ def test_a_method_with_other_parameters_is_named(monkeypatch):
     assert missing_internals() == ["WebSocketProtocol.processData takes ['self'], not ['self', 'limit']"]
 
 
+def test_an_autobahn_that_unmasks_in_another_way_is_named(monkeypatch):
+    def processData(self):
+        pass
+
+    monkeypatch.setitem(internals.PARAMETERS, processData, ["self"])
+    monkeypatch.setattr(AutobahnProtocol, "processData", processData)
+    assert missing_internals() == ["autobahn unmasks frames no longer with create_xor_masker"]
+
+
 def test_a_daphne_that_hands_out_another_send_is_named(monkeypatch):
     monkeypatch.setattr(Server, "create_application", lambda self, protocol, scope: None)
     assert missing_internals() == ["Daphne's send is no longer functools.partial(Server.handle_reply, protocol)"]
