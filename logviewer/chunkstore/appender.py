@@ -41,11 +41,13 @@ class LogAppender:
     """Appends to one log. `append` and `finish` are called between a successful `acquire` and `release`.
 
     `checked` is where an earlier appender of this process left the log: what lies before it is not checked again.
+    `inode` is the index file's own number, once acquired: another one under the same name is another log.
     """
 
     def __init__(self, files: LogFiles, checked: State | None = None) -> None:
         self.files = files
         self.state = checked or State()
+        self.inode = 0
         self._known = False  # that the files end where `state` says
         self._digest = TextDigest()
         self._mutex = threading.Lock()
@@ -86,11 +88,6 @@ class LogAppender:
         finally:
             self._mutex.release()
         return True
-
-    @property
-    def inode(self) -> int:
-        """The index file's own number: another one under the same name is another log."""
-        return os.fstat(self._index_file.fd).st_ino
 
     def append(
         self,
@@ -200,8 +197,10 @@ class LogAppender:
             self._open()
         lock(self._index_file.fd, self.files.index, deadline)
         try:
-            if os.fstat(self._index_file.fd).st_nlink:
-                self._read_end()
+            index = os.fstat(self._index_file.fd)
+            if index.st_nlink:
+                self.inode = index.st_ino
+                self._read_end(index.st_size)
                 return True
         except BaseException:
             unlock(self._index_file.fd)
@@ -209,11 +208,14 @@ class LogAppender:
         self._close()
         return False
 
-    def _read_end(self) -> None:
-        """Bring `state` up to what other processes have written. Cheap where nobody has: two fstat."""
+    def _read_end(self, index_size: int) -> None:
+        """Bring `state` up to what other processes have written. Cheap where nobody has: one fstat, of the text.
+
+        The index was looked at for its links already: each system call of a writing thread hands the interpreter to
+        another thread, and with a thousand slow logs waits to get it back.
+        """
         if self._known:
-            index_size, text_size = os.fstat(self._index_file.fd).st_size, os.fstat(self._text.fd).st_size
-            self._known = index_size == self.state.index_size and text_size == self.state.size
+            self._known = index_size == self.state.index_size and os.fstat(self._text.fd).st_size == self.state.size
         if not self._known:
             self._tail.close()
             self._digest = TextDigest()
