@@ -45,6 +45,12 @@ class Marker:
                 self._thread.start()
         self._grown.set()
 
+    def complete(self, files: LogFiles) -> None:
+        """Extend a log's marks now, and not again until it has grown."""
+        with self._mutex:
+            self._waiting.pop(files.key, None)
+        mark_log(files)
+
     def close(self) -> None:
         """End the thread, and do what is left."""
         self._closed.set()

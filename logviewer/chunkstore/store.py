@@ -17,7 +17,7 @@ from logviewer.chunkstore.finished import FinishedLog, open_finished
 from logviewer.chunkstore.keys import log_files
 from logviewer.chunkstore.limits import NO_LIMITS, Limits
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS
-from logviewer.chunkstore.marker import Marker, mark_log
+from logviewer.chunkstore.marker import Marker
 from logviewer.chunkstore.moving import delete_log, move_log
 from logviewer.chunkstore.opening import form_of, open_log, sealed_size
 from logviewer.chunkstore.reader import LogReader
@@ -152,7 +152,7 @@ class ChunkStore:
 
     def complete_marks(self, key: str) -> None:
         """Bring the marks of a log that lies here up to its end. Never raises: readers do what was not done."""
-        mark_log(log_files(self.root, key))
+        self._marker.complete(log_files(self.root, key))
 
     def form(self, key: str) -> Form:
         """Say how the log lies. Raises NoSuchLog, ArchiveAway."""
