@@ -99,6 +99,8 @@ def missing_internals() -> list[str]:
         missing.append("autobahn's factory does not build its protocol attribute")
     if "create_xor_masker" not in AutobahnProtocol.processData.__code__.co_names:
         missing.append("autobahn unmasks frames no longer with create_xor_masker")
+    if "current_frame" not in AutobahnProtocol.processData.__code__.co_names:
+        missing.append("autobahn keeps the frame that it is in no longer in current_frame")
     if not _hands_out_a_partial():
         missing.append("Daphne's send is no longer functools.partial(Server.handle_reply, protocol)")
     return missing

@@ -32,7 +32,8 @@ READ_BYTES = 64 * 1024
 """What Twisted reads at a time."""
 
 BULK_READ_BYTES = 256 * 1024
-"""The same from a peer that fills that, a writer of much output: each read costs as much as handling 20 KiB."""
+"""The same within a frame that is longer than that, as those of a writer of much output: a read costs as much as
+handling 20 KiB. Not elsewhere: autobahn copies what it has read of further frames with each frame it takes from it."""
 
 CLOSE_PATIENCE_SECONDS = 30.0
 """How long a closing socket waits for a peer that neither takes bytes nor answers; autobahn gives it 1 s."""
@@ -92,11 +93,10 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
     def dataReceived(self, data: bytes) -> None:
         """Take bytes from the socket; before acceptance autobahn would parse the handshake again with each piece."""
         if not self._awaits_acceptance:
-            if len(data) >= READ_BYTES:
-                self.transport.bufferSize = BULK_READ_BYTES
-            elif self.transport.bufferSize != READ_BYTES:
-                self.transport.bufferSize = READ_BYTES
             super().dataReceived(data)
+            frame = getattr(self, "current_frame", None)  # there is none before the handshake is over
+            is_long = frame is not None and frame.length > BULK_READ_BYTES
+            self.transport.bufferSize = BULK_READ_BYTES if is_long else READ_BYTES
             return
         self.data += data
         if len(self.data) > EARLY_BYTES:

@@ -77,13 +77,16 @@ def test_a_method_with_other_parameters_is_named(monkeypatch):
     assert missing_internals() == ["WebSocketProtocol.processData takes ['self'], not ['self', 'limit']"]
 
 
-def test_an_autobahn_that_unmasks_in_another_way_is_named(monkeypatch):
+def test_an_autobahn_that_parses_frames_in_another_way_is_named(monkeypatch):
     def processData(self):
         pass
 
     monkeypatch.setitem(internals.PARAMETERS, processData, ["self"])
     monkeypatch.setattr(AutobahnProtocol, "processData", processData)
-    assert missing_internals() == ["autobahn unmasks frames no longer with create_xor_masker"]
+    assert missing_internals() == [
+        "autobahn unmasks frames no longer with create_xor_masker",
+        "autobahn keeps the frame that it is in no longer in current_frame",
+    ]
 
 
 def test_a_daphne_that_hands_out_another_send_is_named(monkeypatch):
