@@ -45,7 +45,8 @@ RECEIVED_BYTES = 512 * 1024
 """… but for this much, at once: 4 MiB twenty times a second would be 84 MB/s (ADR 0016)."""
 
 MAX_JOBS = 4
-"""Half of the writing threads: one socket never has them all."""
+"""Half of the writing threads: one socket never has them all. One for each MAX_JOB_BYTES that wait: threads that store
+small frames side by side wait for each other and the event loop, which tripled the time to their acknowledgement."""
 
 MAX_JOB_BYTES = 1024 * 1024
 MAX_JOB_LOGS = 64
@@ -227,7 +228,7 @@ class Intake(Socket):
     def _make_ready(self, lane: _Lane) -> None:
         """Have a lane's frames stored; a few jobs do that for all of them."""
         self._ready.append(lane)
-        if self._jobs < MAX_JOBS:
+        if self._jobs < min(MAX_JOBS, 1 + self._unanswered_bytes // MAX_JOB_BYTES):
             self._jobs += 1
             self._spawn(self._store_ready())
 
