@@ -52,7 +52,7 @@ def grow_steps() -> None:
 @pytest.mark.parametrize(
     ("address", "grow", "most"),
     [
-        ("/", grow_projects, 5),
+        ("/", grow_projects, 6),
         ("/p/demo/", grow_builders, 4),
         ("/p/demo/linux/", grow_builds, 4),
         ("/p/demo/linux/1/", grow_steps, 7),
