@@ -18,11 +18,12 @@ from logviewer.pages.page import page
 from logviewer.pages.runs import BUILD_FIELDS, runs_of
 from logviewer.pages.status import status_word
 from logviewer.pages.step_trends import StepTrend, slowed, step_trends
-from logviewer.pages.strip import CHART, CHART_BUILDS, STRIP_BUILDS, Strip, strip_of
+from logviewer.pages.strip import CHART_BUILDS, STRIP_BUILDS, Strip, chart_of
 from logviewer.pages.trends import Change, PassRate, change_of, median_seconds, pass_rate
 
 BUILDS_A_PAGE = 50
 SHORT_REVISION_CHARACTERS = 10
+LEAST_CHART_BUILDS = 3
 BAR_SCALE = 2.0  # the bar is full at twice the usual duration; the usual one is its middle
 
 
@@ -70,6 +71,11 @@ class Figures:
         return None if self.usual_seconds is None else duration_text(self.usual_seconds)
 
     @property
+    def has_chart(self) -> bool:
+        """Whether there is enough to draw."""
+        return len(self.recent) >= LEAST_CHART_BUILDS
+
+    @property
     def slowed(self) -> StepTrend | None:
         """The step that got slower the most."""
         return slowed(self.steps)
@@ -86,7 +92,7 @@ def _figures(builder: Builder, url: str, now: datetime) -> Figures:
     runs = runs_of(newest)
     return Figures(
         recent=recent,
-        chart=strip_of(recent, now, url, CHART),
+        chart=chart_of(recent, now, url),
         usual_seconds=median_seconds(runs),
         passed=pass_rate(runs),
         change=change_of(runs),

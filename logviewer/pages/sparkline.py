@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 
 from django.utils.safestring import SafeString
 
-from logviewer.pages import svg
 from logviewer.pages.moments import duration_text
 from logviewer.pages.trends import Run, change_of, median_seconds, passed_seconds
 
@@ -29,17 +29,14 @@ def sparkline(runs: Sequence[Run]) -> SafeString:
     points = [(EDGE_PX + place * pitch, _height(seconds, usual)) for place, seconds in enumerate(lengths)]
     change = change_of(runs)
     last_x, last_y = points[-1]
-    return svg.element(
-        "svg",
-        svg.element("title", svg.text(f"Durations of the last {len(lengths)} that passed")),
-        svg.element("desc", svg.text(_description(lengths, usual, change.text if change else None))),
-        svg.element("path", class_="median", d=f"M0 {HEIGHT_PX // 2}h{WIDTH_PX}"),
-        svg.element("polyline", points=" ".join(f"{x:.3g},{y:.3g}" for x, y in points)),
-        svg.element("circle", cx=last_x, cy=last_y, r=2),
-        class_="sparkline",
-        role="img",
-        width=WIDTH_PX,
-        height=HEIGHT_PX,
+    line = " ".join(f"{x:.3g},{y:.3g}" for x, y in points)
+    return SafeString(
+        f'<svg class="sparkline" role="img" width="{WIDTH_PX}" height="{HEIGHT_PX}">'
+        f"<title>Durations of the last {len(lengths)} that passed</title>"
+        f"<desc>{escape(_description(lengths, usual, change.text if change else None))}</desc>"
+        f'<path class="median" d="M0 {HEIGHT_PX // 2}h{WIDTH_PX}"/>'
+        f'<polyline points="{line}"/>'
+        f'<circle cx="{last_x:.3g}" cy="{last_y:.3g}" r="2"/></svg>'
     )
 
 

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 
 from django.utils.safestring import SafeString
 
 from logviewer.models import Build
-from logviewer.pages import svg
-from logviewer.pages.marks import MARK_RADIUS_PX, mark
+from logviewer.pages.marks import MARK_RADIUS_PX, mark_path
 from logviewer.pages.moments import build_elapsed, duration_text
 from logviewer.pages.runs import runs_of
 from logviewer.pages.status import status_word
@@ -32,15 +32,17 @@ FULL_MEDIANS = 3.0
 
 @dataclass(frozen=True)
 class Form:
-    """How many builds there is room for, and how long the longest bar is."""
+    """How many builds there is room for, how long the longest bar is, and whether a line is drawn at the median."""
 
     name: str
     builds: int
     bar_px: int
+    has_median: bool
 
 
-STRIP = Form("strip", STRIP_BUILDS, 22)
-CHART = Form("strip chart", CHART_BUILDS, 88)
+STRIP = Form("strip", STRIP_BUILDS, 22, has_median=False)
+SHORT_CHART = Form("strip chart", STRIP_BUILDS, 88, has_median=True)
+CHART = Form("strip chart long-chart", CHART_BUILDS, 88, has_median=True)
 
 
 @dataclass(frozen=True)
@@ -53,21 +55,19 @@ class Bar:
     place: int
     height: int
 
-    def drawn(self, form: Form, *, has_tab_stop: bool) -> SafeString:
+    def drawn(self, form: Form, *, has_tab_stop: bool) -> str:
         """A link to the build. Of a row's links one has the tab stop, arrow keys go to the others (strip.js)."""
         pitch = 100 / form.builds
         x = f"{self.place * pitch:.4g}%"
-        shape = mark(self.status, 0, form.bar_px + 1 + MARK_RADIUS_PX)
+        path = mark_path(self.status, 0, form.bar_px + 1 + MARK_RADIUS_PX)
         middle = f"{(self.place + BAR_SHARE / 2) * pitch:.4g}%"
-        return svg.element(
-            "a",
-            svg.element("title", svg.text(self.label)),
-            svg.element("rect", class_="hit", x=x),
-            svg.element("rect", class_="tick", x=x, y=form.bar_px - self.height, height=self.height),
-            svg.element("svg", shape, x=middle) if shape else shape,
-            href=self.url,
-            class_=f"is-{self.status}",
-            tabindex=0 if has_tab_stop else -1,
+        mark = f'<svg x="{middle}"><path class="mark" d="{path}"/></svg>' if path else ""
+        return (
+            f'<a href="{escape(self.url)}" class="is-{self.status}" tabindex="{0 if has_tab_stop else -1}">'
+            f"<title>{escape(self.label)}</title>"
+            f'<rect class="hit" x="{x}"/>'
+            f'<rect class="tick" x="{x}" y="{form.bar_px - self.height}" height="{self.height}"/>'
+            f"{mark}</a>"
         )
 
 
@@ -83,23 +83,17 @@ class Strip:
     @property
     def drawing(self) -> SafeString:
         """The SVG; the newest build stands at its right end, so that strips line up."""
-        bars = [bar.drawn(self.form, has_tab_stop=bar is self.bars[-1]) for bar in self.bars]
-        return svg.element(
-            "svg",
-            *bars,
-            self._median_line(),
-            class_=self.form.name,
-            data_strip="",
-            height=self.form.bar_px + MARK_ROOM_PX,
-            role="group",
-            aria_label=self.summary,
+        bars = "".join(bar.drawn(self.form, has_tab_stop=bar is self.bars[-1]) for bar in self.bars)
+        return SafeString(
+            f'<svg class="{self.form.name}" data-strip height="{self.form.bar_px + MARK_ROOM_PX}" role="group" '
+            f'aria-label="{escape(self.summary)}">{self._median_line()}{bars}</svg>'
         )
 
-    def _median_line(self) -> SafeString:
-        if self.median is None or self.form is not CHART:
-            return SafeString("")
+    def _median_line(self) -> str:
+        if self.median is None or not self.form.has_median:
+            return ""
         y = self.form.bar_px - self.median + 0.5
-        return svg.element("line", class_="median", x2="100%", y1=y, y2=y)
+        return f'<line class="median" x1="{self.bars[0].place / self.form.builds:.1%}" x2="100%" y1="{y}" y2="{y}"/>'
 
 
 def strip_of(builds: Sequence[Build], now: datetime, url: str, form: Form = STRIP) -> Strip:
@@ -124,7 +118,7 @@ def strip_of(builds: Sequence[Build], now: datetime, url: str, form: Form = STRI
     return Strip(
         form=form,
         bars=bars,
-        summary=f"last {len(shown)} builds: {tally}" if shown else "no builds yet",
+        summary=_summary(len(shown), tally),
         median=None if usual is None else _height(usual, full, form),
     )
 
@@ -132,3 +126,14 @@ def strip_of(builds: Sequence[Build], now: datetime, url: str, form: Form = STRI
 def _height(seconds: float, full: float, form: Form) -> int:
     share = min(1.0, seconds / full) if full else 0.0
     return SHORTEST_BAR_PX + round((form.bar_px - SHORTEST_BAR_PX) * share)
+
+
+def _summary(builds: int, tally: str) -> str:
+    if builds == 0:
+        return "no builds yet"
+    return f"last {builds} builds: {tally}" if builds > 1 else f"the only build: {tally}"
+
+
+def chart_of(builds: Sequence[Build], now: datetime, url: str) -> Strip:
+    """Draw up to CHART_BUILDS builds as large as a page is wide."""
+    return strip_of(builds, now, url, CHART if len(builds) > SHORT_CHART.builds else SHORT_CHART)
