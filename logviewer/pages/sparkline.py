@@ -26,23 +26,24 @@ def sparkline(runs: Sequence[Run]) -> SafeString:
     if usual is None or len(lengths) < LEAST_POINTS:
         return SafeString("")
     pitch = (WIDTH_PX - 2 * EDGE_PX) / (len(lengths) - 1)
-    points = [(EDGE_PX + place * pitch, _height(seconds, usual)) for place, seconds in enumerate(lengths)]
+    # Whole pixels: a project's page has thousands of these points.
+    points = [(round(EDGE_PX + place * pitch), _height(seconds, usual)) for place, seconds in enumerate(lengths)]
     change = change_of(runs)
     last_x, last_y = points[-1]
-    line = " ".join(f"{x:.3g},{y:.3g}" for x, y in points)
+    line = " ".join(f"{x},{y}" for x, y in points)
     return SafeString(
         f'<svg class="sparkline" role="img" width="{WIDTH_PX}" height="{HEIGHT_PX}">'
         f"<title>Durations of the last {len(lengths)} that passed</title>"
         f"<desc>{escape(_description(lengths, usual, change.text if change else None))}</desc>"
         f'<path class="median" d="M0 {HEIGHT_PX // 2}h{WIDTH_PX}"/>'
         f'<polyline points="{line}"/>'
-        f'<circle cx="{last_x:.3g}" cy="{last_y:.3g}" r="2"/></svg>'
+        f'<circle cx="{last_x}" cy="{last_y}" r="2"/></svg>'
     )
 
 
-def _height(seconds: float, usual: float) -> float:
+def _height(seconds: float, usual: float) -> int:
     share = min(1.0, seconds / (2 * usual)) if usual else 0.5
-    return EDGE_PX + (1 - share) * (HEIGHT_PX - 2 * EDGE_PX)
+    return EDGE_PX + round((1 - share) * (HEIGHT_PX - 2 * EDGE_PX))
 
 
 def _description(lengths: Sequence[float], usual: float, change: str | None) -> str:

@@ -58,16 +58,13 @@ class Bar:
     def drawn(self, form: Form, *, has_tab_stop: bool) -> str:
         """A link to the build. Of a row's links one has the tab stop, arrow keys go to the others (strip.js)."""
         pitch = 100 / form.builds
-        x = f"{self.place * pitch:.4g}%"
         path = mark_path(self.status, 0, form.bar_px + 1 + MARK_RADIUS_PX)
-        middle = f"{(self.place + BAR_SHARE / 2) * pitch:.4g}%"
-        mark = f'<svg x="{middle}"><path class="mark" d="{path}"/></svg>' if path else ""
+        mark = f'<svg x="{pitch * BAR_SHARE / 2:.4g}%"><path class="mark" d="{path}"/></svg>' if path else ""
         return (
             f'<a href="{escape(self.url)}" class="is-{self.status}" tabindex="{0 if has_tab_stop else -1}">'
             f"<title>{escape(self.label)}</title>"
-            f'<rect class="hit" x="{x}"/>'
-            f'<rect class="tick" x="{x}" y="{form.bar_px - self.height}" height="{self.height}"/>'
-            f"{mark}</a>"
+            f'<svg x="{self.place * pitch:.4g}%"><rect class="hit"/>'
+            f'<rect class="tick" y="{form.bar_px - self.height}" height="{self.height}"/>{mark}</svg></a>'
         )
 
 
