@@ -60,9 +60,12 @@ def test_a_builders_list_is_filtered_by_its_address(page: Page, site: Site, buil
 def test_a_builders_page_goes_on_by_itself_and_leaves_alone_what_has_not_changed(
     page: Page, site: Site, builder: str
 ) -> None:
-    finish(site, begin(site, builder), "success")
+    build = begin(site, builder)
+    site.writer.post(f"/builds/{build}/steps", {"name": "compile"})
+    finish(site, build, "success")
     page.goto(f"/p/{PUBLIC}/{builder}/")
     expect(page.locator("#connection")).to_have_text("live")
+    page.get_by_text("Steps of the last 30 builds").click()
     first = page.get_by_role("link", name="#1", exact=True).last
     first.focus()
     page.get_by_label("Branch").evaluate("field => { field.value = 'half-typed' }")
@@ -76,6 +79,7 @@ def test_a_builders_page_goes_on_by_itself_and_leaves_alone_what_has_not_changed
     expect(page.locator("#news")).to_have_text(f"{builder} #2 failure")
     assert "failed" in str(page.locator("link[rel=icon]").get_attribute("href"))
     expect(first).to_be_focused()
+    expect(page.get_by_role("row", name="compile")).to_be_visible()
     expect(page.get_by_label("Branch")).to_have_value("half-typed")
 
 

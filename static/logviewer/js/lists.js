@@ -11,6 +11,7 @@ import { Refresher } from "./refresher.js";
  */
 
 const ASK_MS = 5000;
+const PATIENCE_MS = 30_000;
 const CONNECTION_WORDS = { live: "live", away: "reconnecting…", ended: "no longer live" };
 const NOT_MODIFIED = 304;
 
@@ -43,9 +44,10 @@ function ask() {
     const request = new XMLHttpRequest();
     request.open("GET", location.href);
     request.responseType = "document";
+    request.timeout = PATIENCE_MS;
     request.setRequestHeader("If-None-Match", `"${root.dataset.version}"`);
     request.onload = () => resolve(request);
-    request.onerror = () => reject(new Error("the server does not answer"));
+    request.onerror = request.ontimeout = () => reject(new Error("the server does not answer"));
     request.send();
   });
 }

@@ -6,8 +6,8 @@ import { reconnectDelay } from "./build-socket.js";
  */
 
 export const LEAST_REST_MS = 1000;
-/** A load may take this share of the time: a server that is busy is asked less. */
-const REST_SHARE = 20;
+/** A rest is so many times as long as the load before it: a server that is busy is asked less. */
+const REST_LOADS = 50;
 
 export class Refresher {
   #load;
@@ -40,7 +40,7 @@ export class Refresher {
     try {
       await this.#load();
       this.#attempt = 0;
-      this.#restUntil = this.#now() + Math.max(LEAST_REST_MS, REST_SHARE * (this.#now() - began));
+      this.#restUntil = this.#now() + Math.max(LEAST_REST_MS, REST_LOADS * (this.#now() - began));
     } catch {
       this.#isWanted = true;
       this.#restUntil = this.#now() + reconnectDelay(this.#attempt);
