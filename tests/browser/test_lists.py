@@ -65,7 +65,7 @@ def test_a_builders_page_goes_on_by_itself_and_leaves_alone_what_has_not_changed
     finish(site, build, "success")
     page.goto(f"/p/{PUBLIC}/{builder}/")
     expect(page.locator("#connection")).to_have_text("live")
-    page.get_by_text("Steps of the last 30 builds").click()
+    page.locator(".step-trends summary").click()
     first = page.get_by_role("link", name="#1", exact=True).last
     first.focus()
     page.get_by_label("Branch").evaluate("field => { field.value = 'half-typed' }")
