@@ -16,9 +16,8 @@ from logviewer.models import Build, Builder, BuildState, Project
 from logviewer.pages import visible
 from logviewer.pages.moments import Age, Elapsed, build_elapsed
 from logviewer.pages.page import page
-from logviewer.pages.runs import BUILD_FIELDS
 from logviewer.pages.slugs import page_of, slug_after
-from logviewer.pages.status import is_bad, status_word
+from logviewer.pages.status import BAD_RESULTS, word_of
 
 PROJECTS_A_PAGE = 50
 MAX_RUNNING_SHOWN = 50
@@ -26,32 +25,33 @@ MAX_CHIPS = 24
 """So many builders of a project are shown, those that went wrong first; its own page has all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BuilderChip:
-    """A builder and how its last build is doing; `last` is None where it has none."""
+    """A builder and how its last build is doing; `status` and `started_at` are None where it has none."""
 
-    builder: Builder
-    last: Build | None
-
-    @property
-    def status(self) -> str | None:
-        """The last build's word."""
-        return status_word(self.last) if self.last else None
+    slug: str
+    status: str | None
+    started_at: datetime | None
 
     @property
     def is_failing(self) -> bool:
         """Whether the last build went wrong."""
-        return self.last is not None and is_bad(self.last)
+        return self.status in BAD_RESULTS
 
 
 @dataclass(frozen=True)
 class ProjectCard:
-    """A project, its builders by name, and when it last built."""
+    """A project, its builders by name, how many of its builds run, and when it last built."""
 
     project: Project
     builders: Sequence[BuilderChip]
     running: int
     now: datetime
+
+    @property
+    def url(self) -> str:
+        """The project's page; a builder's is below it."""
+        return self.project.get_absolute_url()
 
     @property
     def chips(self) -> Sequence[BuilderChip]:
@@ -73,12 +73,12 @@ class ProjectCard:
     @property
     def passing(self) -> bool:
         """Whether there are builds, and no builder's last one went wrong."""
-        return not self.failing and any(chip.last for chip in self.builders)
+        return not self.failing and any(chip.status for chip in self.builders)
 
     @property
     def age(self) -> Age | None:
         """When the newest of the last builds started."""
-        starts = [chip.last.started_at for chip in self.builders if chip.last]
+        starts = [chip.started_at for chip in self.builders if chip.started_at]
         return Age(max(starts), self.now) if starts else None
 
 
@@ -92,14 +92,18 @@ class RunningBuild:
 
 def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) -> list[ProjectCard]:
     newest = Build.objects.filter(builder=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    builders = Builder.objects.filter(project__in=projects).order_by("slug")
-    last_builds = Build.objects.filter(pk__in=builders.order_by().values(last_id=Subquery(newest))).only(*BUILD_FIELDS)
-    last = {build.builder_id: build for build in last_builds}
-    by_id = {project.pk: project for project in projects}
+    builders = Builder.objects.filter(project__in=projects)
+    # Rows, not nouns: fifty projects may have thousands of builders.
+    last_builds = Build.objects.filter(pk__in=builders.order_by().values(last_id=Subquery(newest)))
+    last = {
+        builder: (word_of(state, results), started_at)
+        for builder, state, results, started_at in last_builds.order_by().values_list(
+            "builder", "state", "results", "started_at"
+        )
+    }
     chips: dict[int, list[BuilderChip]] = defaultdict(list)
-    for builder in builders:
-        builder.project = by_id[builder.project_id]
-        chips[builder.project_id].append(BuilderChip(builder, last.get(builder.pk)))
+    for pk, project, slug in builders.order_by("slug").values_list("pk", "project", "slug"):
+        chips[project].append(BuilderChip(slug, *last.get(pk, (None, None))))
     return [ProjectCard(project, chips[project.pk], running.get(project.pk, 0), now) for project in projects]
 
 

@@ -8,6 +8,7 @@ _SHAPES = {
     "failure": "m0-3l3 3-3 3-3-3z",  # a diamond
     "exception": "m-2.5-2.5h5v5h-5z",  # a square
     "warnings": "m0-2.5l3 5h-6z",  # a triangle
+    "abandoned": "m-3-.75h6v1.5h-6z",  # a dash
 }
 
 

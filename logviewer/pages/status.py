@@ -14,9 +14,14 @@ BYTES_A_UNIT = 1024
 
 def status_word(noun: Build | Step) -> str:
     """`running`, `abandoned`, or the results; `finished` where there are none."""
-    if noun.state != BuildState.FINISHED:
-        return str(noun.state)
-    return str(noun.results) if noun.results else "finished"
+    return word_of(noun.state, noun.results)
+
+
+def word_of(state: str, results: str | None) -> str:
+    """As `status_word`, of a row that is no noun."""
+    if state != BuildState.FINISHED:
+        return str(state)
+    return str(results) if results else "finished"
 
 
 def is_bad(noun: Build | Step) -> bool:

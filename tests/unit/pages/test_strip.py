@@ -44,10 +44,11 @@ def test_the_newest_build_stands_at_the_right_end_and_no_more_than_thirty_are_dr
     assert many.bars[0].label == "#11 success, 10s"
 
 
-def test_failures_exceptions_and_warnings_differ_by_shape() -> None:
+def test_failures_exceptions_warnings_and_abandoned_builds_differ_by_shape() -> None:
     builds = [make_finished(number, word, 10) for number, word in enumerate(("failure", "exception", "warnings"), 1)]
+    builds.append(Build(builder=BUILDER, number=4, state="abandoned", started_at=NOW, heartbeat_at=NOW))
     drawn = [bar.drawn(STRIP, has_tab_stop=False) for bar in strip_of(builds, NOW, URL).bars]
-    assert len({bar.split(' d="')[1].split('"')[0] for bar in drawn}) == 3
+    assert len({bar.split(' d="')[1].split('"')[0] for bar in drawn}) == 4
 
 
 def test_a_strip_has_one_tab_stop_and_a_link_with_words_for_each_build() -> None:
