@@ -21,7 +21,7 @@ from logviewer.pages.status import BAD_RESULTS, word_of
 
 PROJECTS_A_PAGE = 50
 MAX_RUNNING_SHOWN = 50
-MAX_CHIPS = 24
+MAX_CHIPS = 16
 """So many builders of a project are shown, those that went wrong first; its own page has all."""
 
 
