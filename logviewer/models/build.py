@@ -50,6 +50,10 @@ class Build(models.Model):
             models.Index(fields=["builder", "-number"], name="build_newest"),
             models.Index(fields=["state", "-id"], name="build_state"),
             models.Index(fields=["started_at"], name="build_started"),
+            # A builder's list, filtered: a word that few of its builds have must not cost a look at all of them.
+            models.Index(fields=["builder", "state", "-number"], name="build_of_state"),
+            models.Index(fields=["builder", "results", "-number"], name="build_of_results"),
+            models.Index(fields=["builder", "branch", "-number"], name="build_of_branch"),
             # What upkeep asks for every few seconds: few rows, whatever the number of builds.
             models.Index(
                 fields=["abandoned_at"], name="build_abandoned", condition=models.Q(abandoned_at__isnull=False)

@@ -1,24 +1,29 @@
-"""A builder's page: its builds, newest first, filtered by what stands in the address."""
+"""A builder's page: what its last builds say, and its builds, newest first, filtered by what stands in the address."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
 from logviewer.models import Build, Builder, BuildState, Results
 from logviewer.pages import visible
+from logviewer.pages.filters import Filters
 from logviewer.pages.moments import Age, Elapsed, build_elapsed, duration_text
 from logviewer.pages.page import page
-from logviewer.pages.status import status_word, usual_seconds
-from logviewer.pages.strip import STRIP_BUILDS
+from logviewer.pages.runs import BUILD_FIELDS, runs_of
+from logviewer.pages.status import status_word
+from logviewer.pages.step_trends import StepTrend, slowed, step_trends
+from logviewer.pages.strip import CHART_BUILDS, STRIP_BUILDS, Strip, chart_of
+from logviewer.pages.trends import Change, PassRate, change_of, median_seconds, pass_rate
 
 BUILDS_A_PAGE = 50
 SHORT_REVISION_CHARACTERS = 10
+LEAST_CHART_BUILDS = 3
 BAR_SCALE = 2.0  # the bar is full at twice the usual duration; the usual one is its middle
 
 
@@ -27,6 +32,7 @@ class BuildRow:
     """One build of the list, with its duration against the usual one."""
 
     build: Build
+    url: str
     status: str
     elapsed: Elapsed
     age: Age
@@ -49,79 +55,90 @@ class BuildRow:
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What the address asks for; words that are not known count as not given."""
+class Figures:
+    """What the last builds say, whatever the address asks for; rates and trends are of the last STRIP_BUILDS."""
 
-    state: str
-    results: str
-    branch: str
-    before: int | None
-
-    @classmethod
-    def from_query(cls, query: QueryDict) -> Filters:
-        """Read `?state=&results=&branch=&before=`."""
-        before = query.get("before", "")
-        return cls(
-            state=_known(query.get("state", ""), BuildState.values),
-            results=_known(query.get("results", ""), Results.values),
-            branch=query.get("branch", "").strip().replace("\0", ""),  # PostgreSQL refuses NUL in text
-            before=min(int(before), visible.MAX_NUMBER) if before.isascii() and before.isdigit() else None,
-        )
-
-    def of(self, builds: QuerySet[Build]) -> QuerySet[Build]:
-        """Those of the builds that are asked for."""
-        wanted = {"state": self.state, "results": self.results, "branch": self.branch}
-        builds = builds.filter(**{field: value for field, value in wanted.items() if value})
-        return builds if self.before is None else builds.filter(number__lt=self.before)
+    recent: Sequence[Build]
+    chart: Strip
+    usual_seconds: float | None
+    passed: PassRate | None
+    change: Change | None
+    steps: Sequence[StepTrend]
 
     @property
-    def are_set(self) -> bool:
-        """Whether anything but the page is asked for."""
-        return bool(self.state or self.results or self.branch)
+    def usual(self) -> str | None:
+        """The median duration in words."""
+        return None if self.usual_seconds is None else duration_text(self.usual_seconds)
 
-    def query(self, before: int | None) -> str:
-        """The address's query for the same filters at another place."""
-        query = QueryDict(mutable=True)
-        for name, value in (("state", self.state), ("results", self.results), ("branch", self.branch)):
-            if value:
-                query[name] = value
-        if before is not None:
-            query["before"] = str(before)
-        return f"?{query.urlencode()}"
+    @property
+    def has_chart(self) -> bool:
+        """Whether there is enough to draw."""
+        return len(self.recent) >= LEAST_CHART_BUILDS
+
+    @property
+    def slowed(self) -> StepTrend | None:
+        """The step that got slower the most."""
+        return slowed(self.steps)
+
+    @property
+    def branches(self) -> list[str]:
+        """The branches of these builds, to choose from."""
+        return sorted({build.branch for build in self.recent if build.branch})
 
 
-def _known(word: str, words: list[str]) -> str:
-    return word if word in words else ""
+def _figures(builder: Builder, url: str, now: datetime) -> Figures:
+    recent = _recent_builds(builder, CHART_BUILDS)
+    newest = recent[-STRIP_BUILDS:]
+    runs = runs_of(newest)
+    return Figures(
+        recent=recent,
+        chart=chart_of(recent, now, url),
+        usual_seconds=median_seconds(runs),
+        passed=pass_rate(runs),
+        change=change_of(runs),
+        steps=step_trends(newest),
+    )
 
 
-def _rows(builds: list[Build], usual: float | None, now: datetime) -> list[BuildRow]:
+def _recent_builds(builder: Builder, most: int) -> list[Build]:
+    newest = Build.objects.filter(builder=builder).only(*BUILD_FIELDS).order_by("-number")[:most]
+    return list(newest)[::-1]
+
+
+def _rows(builds: list[Build], url: str, usual: float | None, now: datetime) -> list[BuildRow]:
     spans = [build_elapsed(build, now) for build in builds]
     full = usual * BAR_SCALE if usual else max((span.seconds for span in spans), default=0.0)
     return [
-        BuildRow(build, status_word(build), span, Age(build.started_at, now), full or 1.0)
+        BuildRow(build, f"{url}{build.number}/", status_word(build), span, Age(build.started_at, now), full or 1.0)
         for build, span in zip(builds, spans, strict=True)
     ]
 
 
 def recent_usual_seconds(builder: Builder) -> float | None:
     """The median duration of those of the builder's last 30 builds that went through."""
-    return usual_seconds(Build.objects.filter(builder=builder).order_by("-number")[:STRIP_BUILDS])
+    return median_seconds(runs_of(_recent_builds(builder, STRIP_BUILDS)))
 
 
 @page
 def builder(request: HttpRequest, project: str, builder: str) -> HttpResponse:
     """Show one page of the builder's builds."""
+    now = timezone.now()
     found = visible.builder_or_404(request, project, builder)
+    url = found.get_absolute_url()
     filters = Filters.from_query(request.GET)
-    wanted = filters.of(Build.objects.filter(builder=found).select_related("builder__project"))
+    wanted = filters.of(Build.objects.filter(builder=found).defer("properties"))
     builds = list(wanted.order_by("-number")[: BUILDS_A_PAGE + 1])
-    usual = recent_usual_seconds(found)
     shown = builds[:BUILDS_A_PAGE]
+    figures = _figures(found, url, now)
+    last = figures.recent[-1] if figures.recent else None
     context = {
         "project": found.project,
         "builder": found,
-        "rows": _rows(shown, usual, timezone.now()),
-        "usual": duration_text(usual) if usual is not None else None,
+        "status": status_word(last) if last else None,
+        "last": last,
+        "age": Age(last.started_at, now) if last else None,
+        "figures": figures,
+        "rows": _rows(shown, url, figures.usual_seconds, now),
         "filters": filters,
         "states": BuildState.values,
         "results": Results.values,

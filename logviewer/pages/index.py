@@ -1,4 +1,4 @@
-"""The first page: projects and their state at a glance, and what runs now."""
+"""The first page: what runs now, and projects and their state at a glance."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import OuterRef, QuerySet, Subquery
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Count, Max, OuterRef, QuerySet, Subquery, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.shortcuts import render
 from django.utils import timezone
 
@@ -16,46 +16,69 @@ from logviewer.models import Build, Builder, BuildState, Project
 from logviewer.pages import visible
 from logviewer.pages.moments import Age, Elapsed, build_elapsed
 from logviewer.pages.page import page
-from logviewer.pages.status import is_bad, status_word
+from logviewer.pages.slugs import page_of, slug_after
+from logviewer.pages.status import BAD_RESULTS, word_of
 
-MAX_RUNNING_SHOWN = 20
+PROJECTS_A_PAGE = 50
+MAX_RUNNING_SHOWN = 50
+MAX_CHIPS = 16
+"""So many builders of a project are shown, those that went wrong first; its own page has all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BuilderChip:
-    """A builder and how its last build is doing; `status` is None where it has none."""
+    """A builder and how its last build is doing; `status` and `started_at` are None where it has none."""
 
-    builder: Builder
-    last: Build | None
+    slug: str
+    status: str | None
+    started_at: datetime | None
 
     @property
-    def status(self) -> str | None:
-        """The last build's word."""
-        return status_word(self.last) if self.last else None
+    def is_failing(self) -> bool:
+        """Whether the last build went wrong."""
+        return self.status in BAD_RESULTS
 
 
 @dataclass(frozen=True)
 class ProjectCard:
-    """A project, its builders, and when it last built."""
+    """A project, its builders by name, how many of its builds run, and when it last built."""
 
     project: Project
     builders: Sequence[BuilderChip]
+    running: int
     now: datetime
+
+    @property
+    def url(self) -> str:
+        """The project's page; a builder's is below it."""
+        return self.project.get_absolute_url()
+
+    @property
+    def chips(self) -> Sequence[BuilderChip]:
+        """The builders to show."""
+        if len(self.builders) <= MAX_CHIPS:
+            return self.builders
+        return sorted(self.builders, key=lambda chip: not chip.is_failing)[:MAX_CHIPS]
+
+    @property
+    def hidden(self) -> int:
+        """How many builders are not shown."""
+        return len(self.builders) - len(self.chips)
 
     @property
     def failing(self) -> int:
         """How many builders' last builds went wrong."""
-        return sum(1 for chip in self.builders if chip.last and is_bad(chip.last))
+        return sum(1 for chip in self.builders if chip.is_failing)
 
     @property
-    def running(self) -> int:
-        """How many builders' last builds run."""
-        return sum(1 for chip in self.builders if chip.last and chip.last.state == BuildState.RUNNING)
+    def passing(self) -> bool:
+        """Whether there are builds, and no builder's last one went wrong."""
+        return not self.failing and any(chip.status for chip in self.builders)
 
     @property
     def age(self) -> Age | None:
         """When the newest of the last builds started."""
-        starts = [chip.last.started_at for chip in self.builders if chip.last]
+        starts = [chip.started_at for chip in self.builders if chip.started_at]
         return Age(max(starts), self.now) if starts else None
 
 
@@ -67,33 +90,55 @@ class RunningBuild:
     elapsed: Elapsed
 
 
-def _cards(projects: QuerySet[Project], now: datetime) -> list[ProjectCard]:
+def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) -> list[ProjectCard]:
     newest = Build.objects.filter(builder=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    builders = list(
-        Builder.objects.filter(project__in=projects).select_related("project").annotate(last_id=Subquery(newest))
-    )
-    last = Build.objects.in_bulk([builder.last_id for builder in builders if builder.last_id is not None])
+    builders = Builder.objects.filter(project__in=projects)
+    # Rows, not nouns: fifty projects may have thousands of builders.
+    last_builds = Build.objects.filter(pk__in=builders.order_by().values(last_id=Subquery(newest)))
+    last = {
+        builder: (word_of(state, results), started_at)
+        for builder, state, results, started_at in last_builds.order_by().values_list(
+            "builder", "state", "results", "started_at"
+        )
+    }
     chips: dict[int, list[BuilderChip]] = defaultdict(list)
-    for builder in builders:
-        chips[builder.project_id].append(BuilderChip(builder, last.get(builder.last_id or 0)))
-    return [ProjectCard(project, chips[project.pk], now) for project in projects]
+    for pk, project, slug in builders.order_by("slug").values_list("pk", "project", "slug"):
+        chips[project].append(BuilderChip(slug, *last.get(pk, (None, None))))
+    return [ProjectCard(project, chips[project.pk], running.get(project.pk, 0), now) for project in projects]
+
+
+def _version(projects: QuerySet[Project]) -> str:
+    """What differs as soon as a build of the projects begins or ends, or a project comes or goes."""
+    found = projects.aggregate(count=Count("pk"), newest=Max("pk"), version=Sum("version"))
+    return f"{found['count']}-{found['newest'] or 0}-{found['version'] or 0}"
 
 
 @page
 def index(request: HttpRequest) -> HttpResponse:
-    """Show the projects that the caller may see."""
+    """Show the projects that the caller may see, by slug, from the one after `?after=` on.
+
+    An open page asks again every few seconds, with the version that it shows: nothing is drawn while that holds.
+    """
     now = timezone.now()
-    projects = visible.projects(request).order_by("slug")
-    running = (
-        Build.objects.filter(state=BuildState.RUNNING, builder__project__in=projects)
-        .select_related("builder__project")
-        .order_by("-id")[: MAX_RUNNING_SHOWN + 1]
-    )
-    rows = [RunningBuild(build, build_elapsed(build, now)) for build in running]
+    projects = visible.projects(request)
+    version = _version(projects)
+    if request.headers.get("If-None-Match") == f'"{version}"':
+        return HttpResponseNotModified()
+    after = slug_after(request.GET)
+    shown, next_page = page_of(projects.filter(slug__gt=after).order_by("slug"), PROJECTS_A_PAGE)
+    building = Build.objects.filter(state=BuildState.RUNNING, builder__project__in=projects)
+    running = dict(building.order_by().values_list("builder__project").annotate(Count("pk")))
+    oldest = building.select_related("builder__project").defer("properties").order_by("id")[:MAX_RUNNING_SHOWN]
+    rows = [RunningBuild(build, build_elapsed(build, now)) for build in oldest]
+    total = sum(running.values())
     context = {
-        "cards": _cards(projects, now),
-        "running": rows[:MAX_RUNNING_SHOWN],
-        "more_running": len(rows) > MAX_RUNNING_SHOWN,
+        "version": version,
+        "cards": _cards(shown, running, now),
+        "running": rows,
+        "total_running": total,
+        "more_running": total - len(rows),
+        "after": after,
+        "next_page": next_page,
         "server": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "logviewer/index.html", context)

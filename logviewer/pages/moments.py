@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from logviewer.models import Build, BuildState, LogFile, LogState, Step, StepState
 
@@ -63,6 +63,16 @@ class Elapsed:
         """As HTML's `<time datetime>` takes it, `PT62S`."""
         return f"PT{int(self.seconds)}S"
 
+    @property
+    def start(self) -> str:
+        """When it began, as scripts read it."""
+        return self.started.isoformat()
+
+    @property
+    def end(self) -> str | None:
+        """When it ended, if it has."""
+        return self.finished.isoformat() if self.finished else None
+
 
 @dataclass(frozen=True)
 class Age:
@@ -75,6 +85,16 @@ class Age:
     def text(self) -> str:
         """As `age_text`."""
         return age_text(self.then, self.now)
+
+    @property
+    def machine(self) -> str:
+        """As HTML's `<time datetime>` takes it."""
+        return self.then.isoformat()
+
+    @property
+    def exact(self) -> str:
+        """The moment in UTC, to the second."""
+        return f"{self.then.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def build_elapsed(build: Build, now: datetime) -> Elapsed:

@@ -1,21 +1,31 @@
-"""A project's page: its builders, each with its last builds."""
+"""A project's page: its builders, each with its last builds and what they say."""
 
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.safestring import SafeString
 
-from logviewer.models import Build, Builder, Project
+from logviewer.models import Build, Builder
 from logviewer.pages import visible
 from logviewer.pages.moments import Age, duration_text
 from logviewer.pages.page import page
-from logviewer.pages.status import status_word, usual_seconds
+from logviewer.pages.runs import BUILD_FIELDS, runs_of
+from logviewer.pages.slugs import page_of, slug_after
+from logviewer.pages.sparkline import sparkline
+from logviewer.pages.status import status_word, worst_word
 from logviewer.pages.strip import STRIP_BUILDS, Strip, strip_of
+from logviewer.pages.trends import Change, PassRate, change_of, median_seconds, pass_rate
+
+BUILDERS_A_PAGE = 100
+"""With 30 builds each they are some 40 KB of gzipped page, and one query."""
 
 
 @dataclass(frozen=True)
@@ -23,22 +33,26 @@ class BuilderRow:
     """One builder of the page."""
 
     builder: Builder
+    url: str
     strip: Strip
     last: Build | None
     status: str | None
     age: Age | None
+    passed: PassRate | None
     usual: str | None
+    sparkline: SafeString
+    change: Change | None
 
 
-def _recent_builds(project: Project) -> dict[int, list[Build]]:
+def _recent_builds(builders: Sequence[Builder]) -> dict[int, list[Build]]:
     """The last builds of each builder, oldest first.
 
     By number, not by rank: builds are numbered in a row, so the unique index finds them, while a window over all
     builds would read a project's whole history.
     """
     builds = (
-        Build.objects.filter(builder__project=project, number__gte=F("builder__next_number") - STRIP_BUILDS)
-        .select_related("builder__project")
+        Build.objects.filter(builder__in=builders, number__gte=F("builder__next_number") - STRIP_BUILDS)
+        .only(*BUILD_FIELDS)
         .order_by("builder_id", "number")
     )
     recent: dict[int, list[Build]] = defaultdict(list)
@@ -47,26 +61,41 @@ def _recent_builds(project: Project) -> dict[int, list[Build]]:
     return recent
 
 
+def _row(builder: Builder, builds: list[Build], now: datetime) -> BuilderRow:
+    runs = runs_of(builds)
+    url = builder.get_absolute_url()
+    last = builds[-1] if builds else None
+    usual = median_seconds(runs)
+    return BuilderRow(
+        builder=builder,
+        url=url,
+        strip=strip_of(builds, now, url),
+        last=last,
+        status=status_word(last) if last else None,
+        age=Age(last.started_at, now) if last else None,
+        passed=pass_rate(runs),
+        usual=duration_text(usual) if usual is not None else None,
+        sparkline=sparkline(runs),
+        change=change_of(runs),
+    )
+
+
 @page
 def project(request: HttpRequest, project: str) -> HttpResponse:
-    """Show the project's builders."""
+    """Show the project's builders by name, from the one after `?after=` on."""
     now = timezone.now()
     found = visible.project_or_404(request, project)
-    recent = _recent_builds(found)
-    rows = []
-    for builder in Builder.objects.filter(project=found).select_related("project").order_by("slug"):
-        builds = recent[builder.pk][-STRIP_BUILDS:]
-        last = builds[-1] if builds else None
-        usual = usual_seconds(builds)
-        rows.append(
-            BuilderRow(
-                builder=builder,
-                strip=strip_of(builds, now),
-                last=last,
-                status=status_word(last) if last else None,
-                age=Age(last.started_at, now) if last else None,
-                usual=duration_text(usual) if usual is not None else None,
-            )
-        )
-    context = {"project": found, "rows": rows, "server": request.build_absolute_uri("/").rstrip("/")}
+    after = slug_after(request.GET)
+    builders = Builder.objects.filter(project=found, slug__gt=after).select_related("project").order_by("slug")
+    shown, next_page = page_of(builders, BUILDERS_A_PAGE)
+    recent = _recent_builds(shown)
+    rows = [_row(builder, recent[builder.pk], now) for builder in shown]
+    context = {
+        "project": found,
+        "rows": rows,
+        "status": worst_word(row.last for row in rows if row.last),
+        "after": after,
+        "next_page": next_page,
+        "server": request.build_absolute_uri("/").rstrip("/"),
+    }
     return render(request, "logviewer/project.html", context)

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from statistics import median
 
 from logviewer.models import Build, BuildState, Completeness, LogFile, LogState, Results, Step
 
 BAD_RESULTS = frozenset({Results.FAILURE, Results.EXCEPTION})
+RANKS = (Results.FAILURE, Results.EXCEPTION, BuildState.RUNNING, Results.WARNINGS, Results.SUCCESS)
+"""What comes first where many are to be told in one word."""
 BYTES_A_UNIT = 1024
 
 
 def status_word(noun: Build | Step) -> str:
     """`running`, `abandoned`, or the results; `finished` where there are none."""
-    if noun.state != BuildState.FINISHED:
-        return str(noun.state)
-    return str(noun.results) if noun.results else "finished"
+    return word_of(noun.state, noun.results)
+
+
+def word_of(state: str, results: str | None) -> str:
+    """As `status_word`, of a row that is no noun."""
+    if state != BuildState.FINISHED:
+        return str(state)
+    return str(results) if results else "finished"
 
 
 def is_bad(noun: Build | Step) -> bool:
@@ -23,14 +29,11 @@ def is_bad(noun: Build | Step) -> bool:
     return noun.results in BAD_RESULTS
 
 
-def usual_seconds(builds: Iterable[Build]) -> float | None:
-    """The median duration of those of the builds that went through; None where none did."""
-    lengths = [
-        (build.finished_at - build.started_at).total_seconds()
-        for build in builds
-        if build.finished_at is not None and build.results in (Results.SUCCESS, Results.WARNINGS)
-    ]
-    return median(lengths) if lengths else None
+def worst_word(builds: Iterable[Build]) -> str | None:
+    """The word of a list's builds as one: of one that went wrong, else of one that runs, else of any; None of none."""
+    words = [status_word(build) for build in builds]
+    ranked = sorted(words, key=lambda word: RANKS.index(word) if word in RANKS else len(RANKS))
+    return ranked[0] if ranked else None
 
 
 def size_text(size: int) -> str:
