@@ -27,6 +27,9 @@ PROGRESS_INTERVAL_SECONDS = 0.5
 ROWS_INTERVAL_SECONDS = 1.0
 """How often the rows are looked at of open logs that are not watched."""
 
+COUNTS_PAUSES_SECONDS = (1.0, 2.0)
+"""After a log grew its errors are looked up so many seconds later: insight takes a moment."""
+
 MAX_WATCHED_LOGS = 100
 """Open logs of one build that are watched in the store, two descriptors each, the newest first. How far others have
 come is looked up in the database, which is a second behind or so."""
@@ -96,7 +99,7 @@ class BuildFeed(Feed):
             self.hub.unwatch(self._watches.pop(log_id), self._wake)
 
     def _wake(self) -> None:
-        """Some open log grew, or was looked at."""
+        """Some open log grew."""
         self._grown.set()
         self._counting.set()
 
@@ -130,18 +133,19 @@ class BuildFeed(Feed):
         return {**progress, "errors": errors, "warnings": warnings} if errors or warnings else progress
 
     async def _follow_counts(self) -> None:
-        """Look up once a second, while logs grow, how many errors and warnings they have."""
+        """Look up how many errors and warnings the open logs have, soon after some grew and a while later."""
         while True:
             await self._counting.wait()
             self._counting.clear()
-            try:
-                counts = await in_database(_counts, [*self._watches, *self._unwatched])
-            except AWAY_ERRORS:
-                counts = self._counts
-            if counts != self._counts:
-                self._counts = counts
-                self._grown.set()
-            await asyncio.sleep(ROWS_INTERVAL_SECONDS)
+            for pause_seconds in COUNTS_PAUSES_SECONDS:
+                await asyncio.sleep(pause_seconds)
+                try:
+                    counts = await in_database(_counts, [*self._watches, *self._unwatched])
+                except AWAY_ERRORS:
+                    continue
+                if counts != self._counts:
+                    self._counts = counts
+                    self._grown.set()
 
     async def _rows_of_unwatched(self) -> list[tuple[int, int, int]]:
         """Id, size and lines of the open logs that are not watched; nothing while the database is away."""

@@ -31,7 +31,8 @@ LONGEST_PAUSE_SECONDS = 60.0
 
 BATCH_LOGS = 100
 QUIET = timedelta(seconds=5)
-"""What another process took in so lately, that process is about to look at itself."""
+"""What another process took in so lately, that process is about to look at itself. Not so at the start: it may be what
+this one took in before it was killed."""
 
 
 class BackgroundInsight:
@@ -43,6 +44,7 @@ class BackgroundInsight:
         self._retries = Retries()
         self._leftovers_at = 0.0
         self._leftovers_below: int | None = None
+        self._quiet = timedelta(0)
 
     def start(self) -> None:
         """Begin."""
@@ -65,7 +67,7 @@ class BackgroundInsight:
 
     def _leftovers(self) -> list[LogFile]:
         """The next logs, from the newest to the oldest, that have more than was looked at."""
-        before = timezone.now() - QUIET
+        before = timezone.now() - self._quiet
         logs = unfinished_looks().filter(
             Q(state=LogState.FINISHED) & (Q(finished_at__lt=before) | Q(finished_at__isnull=True))
             | ~Q(state=LogState.FINISHED) & Q(size__gt=F("looked_bytes"), written_at__lt=before)
@@ -77,6 +79,7 @@ class BackgroundInsight:
             self._leftovers_below = batch[-1].pk
         else:
             self._leftovers_below = None
+            self._quiet = QUIET
             self._leftovers_at = time.monotonic() + LEFTOVERS_SECONDS
         return batch
 

