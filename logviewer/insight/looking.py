@@ -20,8 +20,8 @@ from logviewer.intake.changes import lock_build, record_event
 from logviewer.live.store import chunk_store
 from logviewer.models import Annotation, Build, Fold, Inspection, LogFile, LogState
 
-READ_BYTES = 1024 * 1024
-"""What is read and looked at at once; a frame of a sealed log."""
+READ_BYTES = 256 * 1024
+"""What is looked at at once: taking the colours out of it holds the interpreter's lock for some milliseconds."""
 
 MAX_LOOK_BYTES = 16 * 1024 * 1024
 """Of one log before the others have their turn: a fraction of a second."""

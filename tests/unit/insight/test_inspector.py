@@ -124,6 +124,7 @@ def test_a_group_that_never_ends_ends_with_the_log() -> None:
     assert folds_of(b"::group::a\nb\nc") == [(1, 3, "a", 1)]
 
 
+@pytest.mark.bad_input("folds that never end, or nest 1000 deep")
 @pytest.mark.parametrize("marker", [b"::group::deep\n", b"section_start:1:a%d\rdeep\n"])
 def test_a_thousand_folds_in_each_other_cost_no_more_than_some(marker: bytes) -> None:
     text = b"".join(marker % number if b"%" in marker else marker for number in range(1000))
@@ -146,6 +147,7 @@ def test_ends_without_a_beginning_are_nothing() -> None:
     assert folds_of(b"::endgroup::\nsection_end:1:a\r\n##[endgroup]\n") == []
 
 
+@pytest.mark.bad_input("more errors than are kept")
 def test_of_many_errors_the_first_are_kept_and_all_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_ERRORS", 3)
     monkeypatch.setattr(module, "MAX_WARNINGS", 2)
@@ -171,6 +173,7 @@ def test_an_error_is_told_before_the_line_that_says_where() -> None:
     assert inspector.errors == 1
 
 
+@pytest.mark.bad_input("a line without an end that is an error")
 def test_a_line_that_does_not_end_is_looked_at_once_and_passed_over() -> None:
     text = b"one\nerror: " + b"x" * 1_000_000 + b" error: y\nerror: z"
     whole = go_through(text)
@@ -185,6 +188,7 @@ def test_a_long_line_without_an_end_finishes_the_log() -> None:
     assert folds_of(text) == [(1, 2, "a", 1)]
 
 
+@pytest.mark.bad_input("control characters and NUL in what is an error")
 def test_hostile_text_leaves_nothing_that_a_database_refuses() -> None:
     text = (
         b"error: a\0b\x1b]0;title\x07\xff\xfec \xe2\x80\xaed\n::group::\0\x01name\x00\n##[error]\n::error file=\0::\n"

@@ -47,6 +47,7 @@ def test_every_pattern_that_finds_something_has_an_example() -> None:
     assert without == []
 
 
+@pytest.mark.bad_input("a pattern that makes no sense")
 @pytest.mark.parametrize(
     ("change", "words"),
     [
