@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import Error, connections
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from logviewer.chunkstore import ChunkStoreError, NoSuchLog
@@ -26,7 +26,7 @@ ROUND_SECONDS = 0.5
 LEFTOVERS_SECONDS = 30.0
 """How often rows are looked through for logs that nobody in this process spoke of: after a crash, or an import."""
 
-LONGEST_PAUSE_SECONDS = 60.0
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 """While the database does not answer."""
 
 BATCH_LOGS = 100
@@ -63,9 +63,9 @@ class BackgroundInsight:
         if ids:
             self._look_at(list(unfinished_looks().filter(pk__in=ids)))
         if time.monotonic() >= self._leftovers_at and not self._stop.is_set():
-            self._look_at(self._leftovers())
+            self._look_at(self._take_leftovers())
 
-    def _leftovers(self) -> list[LogFile]:
+    def leftovers(self) -> QuerySet[LogFile]:
         """The next logs, from the newest to the oldest, that have more than was looked at."""
         before = timezone.now() - self._quiet
         logs = unfinished_looks().filter(
@@ -74,7 +74,11 @@ class BackgroundInsight:
         )
         if self._leftovers_below is not None:
             logs = logs.filter(pk__lt=self._leftovers_below)
-        batch = list(logs.order_by("-pk")[:BATCH_LOGS])
+        return logs.order_by("-looked_through", "-pk")[:BATCH_LOGS]  # as `log_to_look_at` has them
+
+    def _take_leftovers(self) -> list[LogFile]:
+        """Those logs; the next call goes on behind them, or, where they were the last, begins anew in a while."""
+        batch = list(self.leftovers())
         if len(batch) == BATCH_LOGS:
             self._leftovers_below = batch[-1].pk
         else:
@@ -126,7 +130,7 @@ class BackgroundInsight:
             except Exception as error:
                 if not threading.main_thread().is_alive():  # the interpreter ends
                     return
-                pause_seconds = min(max(1.0, 2 * pause_seconds), LONGEST_PAUSE_SECONDS)
+                pause_seconds = min(max(FIRST_PAUSE_SECONDS, 2 * pause_seconds), LONGEST_PAUSE_SECONDS)
                 self._leftovers_at = 0.0  # what was in hand is found again by its rows
                 if isinstance(error, Error):
                     logger.warning("insight waits %g s for the database: %s", pause_seconds, error)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from threading import Barrier, Thread
+from threading import Barrier, Event, Thread
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connection, connections
 from django.utils import timezone
 
 from logviewer.chunkstore import Entry
@@ -173,6 +173,11 @@ def test_what_nobody_spoke_of_is_found_by_its_row(insight: BackgroundInsight, mo
     assert [log.errors for log in LogFile.objects.order_by("pk")] == [2] * 5
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL reads so small a table as a whole")
+def test_looking_for_what_is_left_over_reads_an_index_of_few_rows(insight: BackgroundInsight) -> None:
+    assert "USING INDEX log_to_look_at" in insight.leftovers().explain()
+
+
 def test_a_log_that_cannot_be_read_does_not_hide_the_next(
     insight: BackgroundInsight, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -187,6 +192,30 @@ def test_a_log_that_cannot_be_read_does_not_hide_the_next(
     grown.logs.note(broken.pk)
     insight.do_round()
     assert caplog.text.count("is not looked at") == 1  # a minute later at the earliest
+
+
+def test_a_thread_does_it_in_a_server_and_survives_its_database(
+    insight: BackgroundInsight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rounds: list[int] = []
+    enough = Event()
+
+    def do_round() -> None:
+        rounds.append(len(rounds))
+        if len(rounds) == 1:
+            raise OperationalError("the database is away")
+        if len(rounds) == 2:
+            raise RuntimeError("a fault")
+        enough.set()
+
+    monkeypatch.setattr(insight, "do_round", do_round)
+    monkeypatch.setattr("logviewer.insight.background.FIRST_PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr("logviewer.insight.background.ROUND_SECONDS", 0.01)
+    insight.start()
+    assert enough.wait(10)
+    insight.stop()
+    assert "insight waits 0.01 s for the database: the database is away" in caplog.text
+    assert "a fault" in caplog.text
 
 
 def test_a_sealed_log_is_looked_at_as_well(insight: BackgroundInsight) -> None:
