@@ -27,7 +27,7 @@ QUICK_TEXT_BYTES = 2 * MB
 MIN_FLOOD_RATE = 20
 """MB/s that a log of nothing but errors must be gone through at."""
 
-PIECE_BYTES = 256 * 1024
+PIECE_BYTES = 128 * 1024
 """As insight reads a log."""
 
 SEED = 5

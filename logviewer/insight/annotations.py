@@ -75,14 +75,16 @@ def read_on(pending: Pending, pattern: Pattern, line: bytes, number: int) -> boo
     """See what the next line says; True where it was the last one to be looked at, and is used up."""
     prefix = pending.prefix.encode("latin-1")
     line = line[len(prefix) :] if prefix and line.startswith(prefix) else line
+    is_skipped = pattern.skip is not None and pattern.skip.search(line) is not None
     if pattern.frame is not None and (frame := pattern.frame.search(line)) is not None:
-        pending.path, pending.path_line = _path(frame.get("path")), _number(frame.get("line"))
+        if pending.path is None or not is_skipped:
+            pending.path, pending.path_line = _path(frame.get("path")), _number(frame.get("line"))
         return False
     if pattern.end is not None and (end := pattern.end.search(line)) is not None:
         pending.message = _message(end.get("message")) or pending.message
         pending.line, pending.filled = number, True
         return True
-    if pattern.then is None or (pattern.skip is not None and pattern.skip.search(line) is not None):
+    if pattern.then is None or is_skipped:
         return False
     groups = pattern.then.search(line)
     if groups is None:

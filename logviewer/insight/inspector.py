@@ -30,7 +30,10 @@ The others are only counted, each by its first line: what else is said of it may
 """
 
 CROWDED_LINES = 64
-"""Where so many lines in a row are something, all further ones of the block are looked at without a search."""
+"""Where so many lines in a row are something, further ones are looked at without a search."""
+
+CROWDED_SHARE = 8
+"""As long as one of so many is something."""
 
 NEAR_BYTES = 400
 """In a row: nearer to each other than that. A search that finds costs as much as six lines or so."""
@@ -59,6 +62,7 @@ class Inspector:
         self._passes_over = bool(state.get("passes_over", False))
         self._heading: tuple[str, int] | None = tuple(state["heading"]) if state.get("heading") else None
         self._pending = _pending(state.get("pending"), self._patterns)
+        self._crowd = 0
         self._raw = b""
         self._time_at: TimeAt = no_time
         self._place = (0, 0)
@@ -122,16 +126,16 @@ class Inspector:
         """Look at whole lines, or at one that is the last or has no end yet."""
         text = shown(raw)
         search, has_returns = self._patterns.candidates.search, b"\r" in text
-        at, end, crowd = 0, len(text), 0
+        at, end = 0, len(text)
         number, counted = self.line, 0
         while at < end:
-            if crowd >= CROWDED_LINES:
+            if self._crowd >= CROWDED_LINES:
                 self._look_at_all(text[at:], number + text.count(b"\n", counted, at))
                 break
             begin = at if self._pending is not None else self._next(search, text, at, has_returns)
             if begin < 0:
                 break
-            crowd = crowd + 1 if begin - at < NEAR_BYTES else 0
+            self._crowd = self._crowd + 1 if begin - at < NEAR_BYTES else 0
             number += text.count(b"\n", counted, begin)
             counted = begin
             feed = text.find(b"\n", begin)
@@ -154,17 +158,25 @@ class Inspector:
         """Look at line after line: where most are something, that costs less than to search for them."""
         place_of, outcomes = self._patterns.place, self._patterns.outcomes
         only_counted = self._only_counted()
-        for number, line in enumerate(text.removesuffix(b"\n").split(b"\n"), number + 1):  # noqa: B020 - goes on
+        lines = text.removesuffix(b"\n").split(b"\n")
+        nothings = 0
+        for number, line in enumerate(lines, number + 1):  # noqa: B020 - goes on
+            if len(line) > MAX_LINE_BYTES:
+                line = line[:MAX_LINE_BYTES]
             if self._pending is not None or b"\r" in line:
-                self._line(line[:MAX_LINE_BYTES], number)
+                self._line(line, number)
                 continue
-            place = place_of(line[:MAX_LINE_BYTES])
+            place = place_of(line)
             level = only_counted.get(place)
             if level is not None:
                 self.counts[level] += 1
             elif (outcome := outcomes[place]) is not None:
-                self._take(outcome, line[:MAX_LINE_BYTES], line, number)
+                self._take(outcome, line, line, number)
                 only_counted = self._only_counted()
+            else:
+                nothings += 1
+        if len(lines) > CROWDED_SHARE * (len(lines) - nothings):
+            self._crowd = 0
 
     def _only_counted(self) -> dict[int, str]:
         """The places of the patterns, and their levels, of which no further annotations are kept."""

@@ -20,8 +20,9 @@ from logviewer.intake.changes import lock_build, record_event
 from logviewer.live.store import chunk_store
 from logviewer.models import Annotation, Build, Fold, Inspection, LogFile, LogState
 
-READ_BYTES = 256 * 1024
-"""What is looked at at once: taking the colours out of it holds the interpreter's lock for some milliseconds."""
+READ_BYTES = 128 * 1024
+"""What is looked at at once: taking the colours out of it holds the interpreter's lock for two milliseconds. More than
+MAX_UNENDED_BYTES, or a line that does not end would never be done with."""
 
 MAX_LOOK_BYTES = 16 * 1024 * 1024
 """Of one log before the others have their turn: a fraction of a second."""
