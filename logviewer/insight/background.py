@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from logviewer.chunkstore import ChunkStoreError, NoSuchLog
 from logviewer.insight.looking import MAX_LOOK_BYTES, Look, look_at, states_of, unfinished_looks, write_down
+from logviewer.insight.patterns import patterns
 from logviewer.live import grown
 from logviewer.live.retries import Retries
 from logviewer.models import LogFile, LogState
@@ -23,13 +24,16 @@ logger = logging.getLogger(__name__)
 ROUND_SECONDS = 0.5
 """From the beginning of a round to the next at the least: what grows all the time is looked at twice a second."""
 
+RESTS = 3
+"""After a round that took long, this many times as long without one, so that a thousand logs leave time for others."""
+
 LEFTOVERS_SECONDS = 30.0
 """How often rows are looked through for logs that nobody in this process spoke of: after a crash, or an import."""
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 """While the database does not answer."""
 
-BATCH_LOGS = 100
+BATCH_LOGS = 200
 QUIET = timedelta(seconds=5)
 """What another process took in so lately, that process is about to look at itself. Not so at the start: it may be what
 this one took in before it was killed."""
@@ -45,6 +49,7 @@ class BackgroundInsight:
         self._leftovers_at = 0.0
         self._leftovers_below: int | None = None
         self._quiet = timedelta(0)
+        self._is_behind = False
 
     def start(self) -> None:
         """Begin."""
@@ -59,9 +64,15 @@ class BackgroundInsight:
 
     def do_round(self) -> None:
         """Look at what grew, then at some of what was left over."""
+        self._is_behind = False
         ids = grown.logs.take(BATCH_LOGS)
-        if ids:
-            self._look_at(list(unfinished_looks().filter(pk__in=ids)))
+        try:
+            if ids:
+                self._look_at(list(unfinished_looks().filter(pk__in=ids)))
+        except BaseException:
+            for log_id in ids:
+                grown.logs.note(log_id)
+            raise
         if time.monotonic() >= self._leftovers_at and not self._stop.is_set():
             self._look_at(self._take_leftovers())
 
@@ -117,10 +128,12 @@ class BackgroundInsight:
             return None
         self._retries.note_success(log.pk)
         if look.has_more:
+            self._is_behind = True
             grown.logs.note(log.pk)
         return look
 
     def _run(self) -> None:
+        patterns()  # now, as the server starts: that holds up whatever else runs
         pause_seconds = 0.0
         while not self._stop.is_set():
             began = time.monotonic()
@@ -131,14 +144,20 @@ class BackgroundInsight:
                 if not threading.main_thread().is_alive():  # the interpreter ends
                     return
                 pause_seconds = min(max(FIRST_PAUSE_SECONDS, 2 * pause_seconds), LONGEST_PAUSE_SECONDS)
-                self._leftovers_at = 0.0  # what was in hand is found again by its rows
+                self._leftovers_at, self._leftovers_below = 0.0, None
                 if isinstance(error, Error):
                     logger.warning("insight waits %g s for the database: %s", pause_seconds, error)
                 else:
                     logger.exception("insight failed, and goes on in %g s", pause_seconds)
-            self._stop.wait(max(pause_seconds, ROUND_SECONDS - (time.monotonic() - began)))
+            self._stop.wait(max(pause_seconds, self._rest_seconds(time.monotonic() - began)))
             idle_seconds = self._leftovers_at - time.monotonic()
             if idle_seconds > 0 and grown.logs.is_empty():
                 connections.close_all()  # an idle thread holds none
                 grown.logs.wait(idle_seconds)
         connections.close_all()
+
+    def _rest_seconds(self, took_seconds: float) -> float:
+        """How long to leave the machine to others; as long as the round took where a large log has more to look at."""
+        if self._is_behind or self._leftovers_below is not None:
+            return took_seconds
+        return max(ROUND_SECONDS - took_seconds, RESTS * took_seconds)

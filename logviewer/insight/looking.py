@@ -11,7 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from logviewer.chunkstore import LogReader
@@ -99,25 +100,34 @@ def write_down(looks: Sequence[Look]) -> None:
     if not news:
         return
     with transaction.atomic():
-        written = [look for look in news if _advance(look)]
+        with connection.cursor() as cursor:
+            written = [look for look in news if _advance(cursor, look)]
         _store(written)
     for look in written:
         if look.is_through and look.found_any:
             _tell(look.log)
 
 
-def _advance(look: Look) -> bool:
-    """Move the log's row on; False where somebody else did, or the log is gone."""
-    log, inspector = look.log, look.inspector
-    from_here = LogFile.objects.filter(pk=log.pk, looked_bytes=log.looked_bytes, looked_through=False)
-    return bool(
-        from_here.update(
-            looked_bytes=look.stop,
-            looked_through=look.is_through,
-            errors=inspector.errors,
-            warnings=inspector.warnings,
-        )
+def _advance(cursor: CursorWrapper, look: Look) -> bool:
+    """Move the log's row on; False where somebody else did, or the log is gone.
+
+    Without the ORM, which would take as long for a row as all the rest of a small look.
+    """
+    quote = connection.ops.quote_name
+    names = ("looked_bytes", "looked_through", "errors", "warnings")
+    cursor.execute(
+        f"UPDATE {quote(LogFile._meta.db_table)} SET {', '.join(f'{quote(name)} = %s' for name in names)} "  # noqa: S608 - names of our own
+        f"WHERE {quote('id')} = %s AND {quote('looked_bytes')} = %s AND NOT {quote('looked_through')}",
+        [
+            look.stop,
+            look.is_through,
+            look.inspector.errors,
+            look.inspector.warnings,
+            look.log.pk,
+            look.log.looked_bytes,
+        ],
     )
+    return bool(cursor.rowcount > 0)
 
 
 def _store(looks: Sequence[Look]) -> None:

@@ -194,6 +194,19 @@ def test_a_log_that_cannot_be_read_does_not_hide_the_next(
     assert caplog.text.count("is not looked at") == 1  # a minute later at the earliest
 
 
+def test_what_grew_while_the_database_was_away_is_looked_at_afterwards(
+    insight: BackgroundInsight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = make_log()
+    write(log, FIRST)
+    with monkeypatch.context() as patch:
+        patch.setattr("logviewer.insight.background.write_down", lambda _looks: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            insight.do_round()
+    insight.do_round()
+    assert LogFile.objects.get(pk=log.pk).errors == 2
+
+
 def test_a_thread_does_it_in_a_server_and_survives_its_database(
     insight: BackgroundInsight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
