@@ -11,7 +11,7 @@ from dataclasses import asdict
 from typing import Any
 
 from logviewer.insight.annotations import Annotation, Pending, annotate, heading_of, read_on
-from logviewer.insight.folds import Folds
+from logviewer.insight.folds import MAX_FOLDS, Folds
 from logviewer.insight.markers import read_markers
 from logviewer.insight.patterns import Kind, Pattern, Patterns, patterns
 from logviewer.insight.shown_text import shown
@@ -209,8 +209,9 @@ class Inspector:
             path = heading_of(self._patterns.heading.search(line))
             self._heading = None if path is None else (path, number)
         else:
+            is_kept = self.folds.total < MAX_FOLDS  # else nobody asks how long it took
             for marker in read_markers(whole):
-                self.folds.take(marker, number, self._time_of(number))
+                self.folds.take(marker, number, self._time_of(number) if is_kept else None)
 
     def _read_on(self, pending: Pending, line: bytes, number: int) -> bool:
         """See what the line says of the annotation before it; True where it is used up by that."""
