@@ -128,7 +128,7 @@ class BackgroundInsight:
             return None
         self._retries.note_success(log.pk)
         if look.has_more:
-            self._is_behind = True
+            self._is_behind = self._is_behind or look.is_finished  # who writes much needs the machine more
             grown.logs.note(log.pk)
         return look
 
@@ -157,7 +157,7 @@ class BackgroundInsight:
         connections.close_all()
 
     def _rest_seconds(self, took_seconds: float) -> float:
-        """How long to leave the machine to others; as long as the round took where a large log has more to look at."""
+        """How long to leave the machine to others; as long as the round took where a finished log has more."""
         if self._is_behind or self._leftovers_below is not None:
             return took_seconds
         return max(ROUND_SECONDS - took_seconds, RESTS * took_seconds)

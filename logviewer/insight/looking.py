@@ -34,7 +34,7 @@ BATCH_ROWS = 500
 
 @dataclass(frozen=True)
 class Look:
-    """What came of looking at one log: from `log.looked_bytes` up to `stop`."""
+    """What came of looking at one log: from `log.looked_bytes` up to `stop`. `is_finished`: nothing more is written."""
 
     log: LogFile
     inspector: Inspector
@@ -42,6 +42,7 @@ class Look:
     is_through: bool
     is_new: bool
     has_more: bool
+    is_finished: bool
 
     @property
     def is_news(self) -> bool:
@@ -81,7 +82,7 @@ def look_at(log: LogFile, state: dict[str, Any] | None, stopped: Callable[[], bo
             offset += taken
             has_more = not is_last and taken > 0 and offset < end.size
             if not has_more or offset - start >= MAX_LOOK_BYTES or stopped():
-                return Look(log, inspector, offset, is_last, is_new, has_more)
+                return Look(log, inspector, offset, is_last, is_new, has_more, end.finished)
 
 
 def _times(reader: LogReader, offset: int) -> Callable[[int], int | None]:
