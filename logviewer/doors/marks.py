@@ -1,35 +1,108 @@
-"""GET and HEAD /api/v1/logs/{id}/marks: places of a log that are worth a look."""
+"""GET and HEAD /api/v1/logs/{id}/marks: places of a log that are worth a look.
+
+`errors` are lines that are errors or warnings, `folds` lines that belong together, `gaps` the longest silences. Each
+list is bounded; `counts` has how many there are. Everybody who watches an open log asks again and again: what insight
+found is read from the database once for each of its looks.
+"""
 
 from __future__ import annotations
 
 import json
+from collections import OrderedDict
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from logviewer.chunkstore.marks import read_gaps
 from logviewer.doors.answers import JSON_HEADERS, respond_whole
 from logviewer.doors.http import Exchange, door
 from logviewer.doors.identity import readable_log
 from logviewer.live import chunk_store
+from logviewer.live.database import in_database
 from logviewer.live.threads import in_reading_thread
+from logviewer.models import Fold, Inspection, LogFile
+from logviewer.resources.annotations import annotation_shape
+
+MAX_REMEMBERED_BYTES = 8 * 1024 * 1024
+"""Of what was found in the logs that were asked for last; one log has a megabyte at the most."""
+
+FoundKey = tuple[int, datetime, int, bool]
+"""Which log, and how far it was looked at."""
+
+
+class Found(NamedTuple):
+    """What insight found in a log: `errors` and `folds` as members of a JSON object, and how many folds there are."""
+
+    members: bytes
+    folds: int
 
 
 async def _marks(exchange: Exchange) -> None:
-    """Answer with the log's longest silences. Errors and folds are not looked for yet: there are none to name."""
+    """Answer with what is known of the log now; of an open one it is a moment behind."""
     log = await readable_log(exchange.scope, int(exchange.path["log_id"]))
     exchange.refuse_unknown_parameters(())
     await exchange.consume_body()
-    await respond_whole(exchange, JSON_HEADERS, await in_reading_thread(_body, log.key))
+    key = (log.pk, log.started_at, log.looked_bytes, log.looked_through)
+    found = _remembered.get(key)
+    if found is None:
+        found = await in_database(_find, log)
+        _remembered.put(key, found)
+    await respond_whole(exchange, JSON_HEADERS, await in_reading_thread(_body, log, found))
 
 
-def _body(key: str) -> bytes:
-    with chunk_store().reader(key) as reader:
-        found = read_gaps(reader)
-    answer = {
-        "errors": [],
-        "folds": [],
-        "gaps": [{"n": line, "seconds": seconds} for line, seconds in found.gaps],
-        "counts": {"errors": 0, "folds": 0, "gaps": found.total},
+def _find(log: LogFile) -> Found:
+    """Read what was found in the log."""
+    folds = Inspection.objects.filter(pk=log.pk).values_list("folds", flat=True).first()
+    members = {
+        "errors": [annotation_shape(annotation) for annotation in log.annotations.all()],
+        "folds": [_fold_shape(fold) for fold in log.folds.all()],
     }
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return Found(_encode(members)[1:-1], folds or 0)
 
+
+def _body(log: LogFile, found: Found) -> bytes:
+    with chunk_store().reader(log.key) as reader:
+        gaps = read_gaps(reader)
+    counts = {"errors": log.errors, "warnings": log.warnings, "folds": found.folds, "gaps": gaps.total}
+    others = {"gaps": [{"n": line, "seconds": seconds} for line, seconds in gaps.gaps], "counts": counts}
+    return b"{" + found.members + b"," + _encode(others)[1:]
+
+
+def _fold_shape(fold: Fold) -> dict[str, Any]:
+    """`end` is null while the fold is open; `seconds` are there where they are known."""
+    shape: dict[str, Any] = {"start": fold.start, "end": fold.end, "name": fold.name, "level": fold.level}
+    if fold.seconds is not None:
+        shape["seconds"] = fold.seconds
+    return shape
+
+
+def _encode(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
+
+
+class Remembered:
+    """What was found lately, at most `max_bytes` of it. Belongs to the event loop's thread."""
+
+    def __init__(self, max_bytes: int = MAX_REMEMBERED_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._bytes = 0
+        self._found: OrderedDict[FoundKey, Found] = OrderedDict()
+
+    def get(self, key: FoundKey) -> Found | None:
+        """Return it, or None where it is not known any more."""
+        if key in self._found:
+            self._found.move_to_end(key)
+        return self._found.get(key)
+
+    def put(self, key: FoundKey, found: Found) -> None:
+        """Keep it; what was not asked for for longest goes."""
+        if key not in self._found:
+            self._found[key] = found
+            self._bytes += len(found.members)
+        while self._bytes > self._max_bytes:
+            _key, dropped = self._found.popitem(last=False)
+            self._bytes -= len(dropped.members)
+
+
+_remembered = Remembered()
 
 marks = door({"GET": _marks, "HEAD": _marks})

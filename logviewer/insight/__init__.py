@@ -1,7 +1,8 @@
-"""What is computed from logs: where a text occurs in one.
+"""What is computed from logs: where a text occurs in one, which lines are errors or warnings, what can be folded.
 
-This room reads logs through the chunk store's readers and keeps nothing but small, bounded memories of what it found.
-It must not write logs, and knows nothing of HTTP or the event loop: its functions are called on threads that may wait.
+This room reads logs through the chunk store's readers. Of what is searched for it keeps small, bounded memories; errors
+and folds it writes into the database, behind intake (`background`). It must not write logs, and knows nothing of HTTP
+or the event loop: its functions are called on threads that may wait.
 """
 
 from logviewer.insight.errors import InvalidQuery, SearchCancelled, TooManySearches

@@ -104,6 +104,7 @@ def _repair_row(checked: Checked) -> None:
         finish_log(row, received=None, sha256=None, unverified=True)  # the one way in which a log is finished
     elif state == LogState.OPEN:
         truth |= {"state": state, "finished_at": None, "completeness": None}
+        truth |= {"looked_through": False, "looked_bytes": 0}  # it may say more now: insight begins anew
     elif row.completeness == Completeness.VERIFIED and {"sha256", "received"} & truth.keys():
         truth["completeness"] = Completeness.UNVERIFIED  # by a hash that the text does not have any more
     if truth:

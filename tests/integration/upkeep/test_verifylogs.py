@@ -194,10 +194,13 @@ def test_a_row_that_differs_is_brought_to_what_the_files_say(logs_dir: Path, wro
 
 def test_a_row_that_is_finished_before_its_files_are_is_opened_again(logs_dir: Path) -> None:
     log = written_log(finished=False)
-    LogFile.objects.filter(pk=log.pk).update(state="finished", completeness="verified", sha256="0" * 64)
+    LogFile.objects.filter(pk=log.pk).update(
+        state="finished", completeness="verified", sha256="0" * 64, looked_bytes=7, looked_through=True
+    )
     assert verifylogs("--repair")[0] == 0
     log.refresh_from_db()
     assert (log.state, log.completeness, log.sha256) == (LogState.OPEN, None, None)
+    assert (log.looked_bytes, log.looked_through) == (0, False)
 
 
 def test_a_hash_that_does_not_hold_any_more_verifies_nothing(logs_dir: Path) -> None:
