@@ -2,7 +2,7 @@
  * What the viewer offers beside showing lines is installed here, a function each, called once with the new viewer
  * before its first draw: search, folds, times, copying, preferences, the list of keys.
  *
- * What a feature may use of a {@link import("./log-viewer.js").LogViewer}:
+ * What a feature may use of a LogViewer:
  *
  * - `viewer.log`: `{id, state, size, lines, started, raw}` of the log as known now; `started` in ms or NaN.
  * - `viewer.element`, `viewer.signal`: the viewer's section, and a signal that aborts when it is closed. Listen with it.
@@ -31,5 +31,5 @@
  *   mounted or in view (detail `{first, last}` line numbers in view), `log:mark` (detail `{mark}`).
  */
 
-/** @type {((viewer: import("./log-viewer.js").LogViewer) => void)[]} */
+/** @type {((viewer: object) => void)[]} */
 export const FEATURES = [];
