@@ -227,7 +227,8 @@ export class BlockStore {
       missing = true;
       this.#fetch(block, gap);
     }
-    if (missing) return;
+    // Neighbours that would push each other out are not worth asking for.
+    if (missing || this.weight > MAX_CHARACTERS / 2) return;
     for (const block of [to + 1, from - 1]) {
       if (block < 0 || this.#requests.size > 0) continue;
       const gap = this.#gapIn(block, firstOf(block), Infinity);
