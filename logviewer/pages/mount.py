@@ -52,8 +52,8 @@ class Mount:
 
     @property
     def modules(self) -> tuple[str, ...]:
-        """Static files that the viewer's script needs."""
-        return modules_of("log-page.js")
+        """Static files that the viewer's script needs, those first that ask for the first lines."""
+        return tuple(dict.fromkeys(modules_of("early.js") + modules_of("log-page.js")))
 
     @property
     def completeness(self) -> str:

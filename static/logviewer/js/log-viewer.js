@@ -19,8 +19,9 @@ const EMPTY_TEXTS = {
   finished: "This log is empty.",
   stopped: "Nothing of this log could be shown.",
 };
-/** Lines that come fast are drawn so often, which is as often as they can be told apart. */
+/** How often lines that come are drawn, and where more than a screen of them come in between, which nobody reads. */
 const LIVE_DRAW_MS = 50;
+const FLOOD_DRAW_MS = 100;
 /** How often a log that grows is asked for lines of the chosen channels. */
 const REFRESH_MS = 500;
 
@@ -51,6 +52,8 @@ export class LogViewer {
   #liveTimer = null;
   #refreshTimer = null;
   #drawnAt = 0;
+  #drawnTotal = 0;
+  #pace = LIVE_DRAW_MS;
   #inView = "";
 
   /** @param {HTMLElement} element its content is replaced, and taken away by `close` */
@@ -236,7 +239,7 @@ export class LogViewer {
   }
 
   #drawLive() {
-    const wait = this.#drawnAt + LIVE_DRAW_MS - this.#window.performance.now();
+    const wait = this.#drawnAt + this.#pace - this.#window.performance.now();
     if (wait <= 0) this.drawSoon();
     else this.#liveTimer ??= this.#window.setTimeout(() => this.drawSoon(), wait);
   }
@@ -280,6 +283,7 @@ export class LogViewer {
     this.#window.clearTimeout(this.#liveTimer);
     this.#liveTimer = null;
     this.#drawnAt = this.#window.performance.now();
+    this.#notePace();
     if (!this.#connection.wasLive) this.#follow.saw(this.#last);
     this.#approachTarget();
     this.#scroller.draw(this.store.total, this.#follow.active);
@@ -288,6 +292,13 @@ export class LogViewer {
     this.#showFacts();
     this.#arrive();
     this.#tellRows();
+  }
+
+  #notePace() {
+    const { first, last } = this.#scroller.inView;
+    const came = this.store.total - this.#drawnTotal;
+    if (came !== 0) this.#pace = came > last - first + 1 ? FLOOD_DRAW_MS : LIVE_DRAW_MS;
+    this.#drawnTotal = this.store.total;
   }
 
   #want() {

@@ -58,8 +58,7 @@ export class ReaderInput {
 
   #scrolled() {
     const way = this.#scroller.scrolled({ dragging: this.#dragging });
-    if (way === null) this.#viewer.drawSoon();
-    else this.#viewer.moved(way);
+    if (way !== null) this.#viewer.moved(way);
   }
 
   #selected() {
