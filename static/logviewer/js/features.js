@@ -19,11 +19,12 @@ import { installLongLines } from "./long-lines.js";
  * - `viewer.setRows(rows)`: which indexes are rows, in order; `rows` is `{count(total), indexAt(row), rowOf(index)}`, rows
  *   from 0, `rowOf` of a hidden index is the row that stands for it (a fold's head). `null`: every index is a row.
  *   Call it again after a change of the same object. The first line in view stays where it is.
- * - `viewer.addDecorator({segments, row})`, either may be missing. `segments(line)` → `[{from, to, className, href}, …]`
+ * - `viewer.addDecorator({segments, row, numbered})`, each may be missing. `segments(line)` → `[{from, to, className, href}, …]`
  *   in UTF-16 units of the line's text, in order, not overlapping (of several decorators the first wins): search
  *   hits, links (`href` optional). `row(element, line, index)` after each fill: it may add classes (`className` is
  *   reset before), and elements of its own, which stay with the recycled element and are its to update on each call.
- *   Only for lines that are here. `viewer.redecorate()` fills the mounted rows anew.
+ *   Only for lines that are here; `numbered(element, number)` for all rows, number null where it is not known.
+ *   `viewer.redecorate()` fills the mounted rows anew.
  * - `viewer.goTo(number, {center = true, mark = false})` → Promise: the line is in view with its text. Stops following.
  * - `viewer.firstVisible()`, `viewer.lastVisible()`: line numbers, or null where no row is. `viewer.following`,
  *   `viewer.setFollow(active)`; `viewer.mark` ({first, last} or null), `viewer.setMark(mark)`.

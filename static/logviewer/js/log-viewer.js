@@ -88,7 +88,7 @@ export class LogViewer {
     this.#connection = new LogConnection(element, this.log, this.store, this.view, this.#listener(), this.signal);
     this.#scroller.wrap = readPreference("wrap", false) === true;
     this.view.showWrap(this.wrap);
-    this.addDecorator({ row: (row, line) => row.classList.toggle("log-row-marked", isMarked(this.#mark, line.number)) });
+    this.addDecorator({ numbered: (row, number) => row.classList.toggle("log-row-marked", this.#isMarked(number)) });
     for (const install of FEATURES) install(this);
     this.store.prime(askFirst(element, source));
     this.drawSoon();
@@ -258,6 +258,10 @@ export class LogViewer {
     const index = this.#scroller.rows.indexAt(row);
     const line = this.store.line(index);
     return { index, line, number: line?.number ?? (this.store.channels === null ? index : null) };
+  }
+
+  #isMarked(number) {
+    return number !== null && isMarked(this.#mark, number);
   }
 
   #numberAt(row) {

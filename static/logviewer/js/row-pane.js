@@ -15,7 +15,7 @@ export class RowPane {
    * @param {HTMLElement} pane
    * @param {import("./rows.js").Rows} rows
    * @param {(row: number) => {index: number, line: object | undefined, number: number | null}} lineAt
-   * @param {{segments?: Function, row?: Function}[]} decorators see features.js; looked at with each fill
+   * @param {{segments?: Function, row?: Function, numbered?: Function}[]} decorators see features.js; looked at with each fill
    */
   constructor(pane, rows, lineAt, decorators) {
     this.#pane = pane;
@@ -102,11 +102,12 @@ export class RowPane {
     Object.assign(entry, { index, line, number });
     if (line === undefined) {
       this.#rows.clear(entry.element, number);
-      return 0;
+    } else {
+      this.#rows.fill(entry.element, line, this.#segments(line));
+      for (const decorator of this.#decorators) decorator.row?.(entry.element, line, index);
     }
-    this.#rows.fill(entry.element, line, this.#segments(line));
-    for (const decorator of this.#decorators) decorator.row?.(entry.element, line, index);
-    return line.columns;
+    for (const decorator of this.#decorators) decorator.numbered?.(entry.element, number);
+    return line?.columns ?? 0;
   }
 
   #segments(line) {
