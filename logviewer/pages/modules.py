@@ -10,19 +10,20 @@ from pathlib import Path
 from django.contrib.staticfiles import finders
 
 FOLDER = "logviewer/js"
-_IMPORT = re.compile(r"""^import\b[^;"']*["']\./([\w-]+\.js)["'];""", re.MULTILINE)
+_IMPORT = re.compile(r"""^import\b[^;"']*["']\./([\w-]+\.js)["'];|await import\("\./([\w-]+\.js)"\)""", re.MULTILINE)
 
 
 @lru_cache
 def modules_of(script: str) -> tuple[str, ...]:
-    """Names of static files: all modules that a script of FOLDER imports, and what these import, without itself.
+    """Names of static files: all modules that a script of FOLDER imports, at once or later, and what these import.
 
     Raises FileNotFoundError where one of them is not there.
     """
     found: dict[str, None] = {}
     pending = [script]
     while pending:
-        for name in _IMPORT.findall(_path(pending.pop()).read_text()):
+        for first, later in _IMPORT.findall(_path(pending.pop()).read_text()):
+            name = first or later
             if name not in found:
                 found[name] = None
                 pending.append(name)

@@ -1,8 +1,10 @@
 import { installLongLines } from "./long-lines.js";
 
 /**
- * What the viewer offers beside showing lines is installed here, a function each, called once with the new viewer
- * before its first draw: search, folds, times, copying, preferences, the list of keys.
+ * What the viewer offers beside showing lines is installed here, a function each, called once with the viewer: search,
+ * folds, times, copying, preferences, the list of keys. They come behind the first lines, which do not wait for them:
+ * lines may be drawn already (they are drawn anew after that), `log:state` is told once more, and keys that were
+ * pressed meanwhile follow.
  *
  * What a feature may use of a LogViewer:
  *

@@ -83,6 +83,13 @@ export class LogConnection {
     if (error?.final) this.#view.showError(error.message);
   }
 
+  /** For listeners on the element that came late. */
+  tellAgain() {
+    if (this.#state === null) return;
+    const detail = { state: this.#state, log: { ...this.#log } };
+    this.#element.dispatchEvent(new CustomEvent("log:state", { bubbles: false, detail }));
+  }
+
   #connectionByRanges(error) {
     if (error === null) return "finished";
     this.#started = true;

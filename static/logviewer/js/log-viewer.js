@@ -1,5 +1,4 @@
 import { BlockStore } from "./block-store.js";
-import { FEATURES } from "./features.js";
 import { askFirst, sourceOf } from "./first-lines.js";
 import { Follow } from "./follow.js";
 import { LogConnection } from "./log-connection.js";
@@ -89,7 +88,7 @@ export class LogViewer {
     this.#scroller.wrap = readPreference("wrap", false) === true;
     this.view.showWrap(this.wrap);
     this.addDecorator({ numbered: (row, number) => row.classList.toggle("log-row-marked", this.#isMarked(number)) });
-    for (const install of FEATURES) install(this);
+    this.#installFeatures();
     this.store.prime(askFirst(element, source));
     this.drawSoon();
   }
@@ -221,6 +220,18 @@ export class LogViewer {
       this.#frame = null;
       this.#draw();
     });
+  }
+
+  /** What stands around the lines comes behind them: nobody waits for it to read. */
+  async #installFeatures() {
+    const { FEATURES } = await import("./features.js");
+    if (this.signal.aborted) return;
+    for (const install of FEATURES) install(this);
+    this.#inView = "";
+    this.redecorate();
+    this.drawSoon();
+    this.#connection.tellAgain();
+    this.#input.replay();
   }
 
   // What comes

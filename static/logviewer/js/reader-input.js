@@ -14,6 +14,7 @@ export class ReaderInput {
   #markAnchor = 1;
   #dragging = false;
   #width = 0;
+  #early = [];
 
   /**
    * @param {LogViewer} viewer
@@ -31,6 +32,13 @@ export class ReaderInput {
   /** @param {(event: KeyboardEvent) => boolean} taken */
   addKeys(taken) {
     this.#keys.push(taken);
+  }
+
+  /** All who want keys are there: they get those that were pressed meanwhile. */
+  replay() {
+    const early = this.#early;
+    this.#early = null;
+    for (const event of early) this.#pressed(event);
   }
 
   /** The mark that the address names; clicks with shift extend it. */
@@ -75,6 +83,10 @@ export class ReaderInput {
 
   #pressed(event) {
     if (event.target.closest?.(EDITABLE)) return;
+    if (this.#early !== null) {
+      this.#early.push(event);
+      return;
+    }
     const viewer = this.#viewer;
     const taken = this.#keys.some((take) => take(event)) || this.#act(event, viewer);
     if (taken) event.preventDefault();
