@@ -11,14 +11,12 @@ from playwright.sync_api import CDPSession, Page
 
 # From the start of the navigation to the frame in which a line's text stands in the page.
 FIRST_LINES = """
-addEventListener("DOMContentLoaded", () => {
-  const look = () => {
-    const text = document.querySelector(".log-row .log-text, .plain-row");
-    if (text?.textContent) requestAnimationFrame(() => { window.firstLinesMs = performance.now(); });
-    else requestAnimationFrame(look);
-  };
-  look();
-});
+const look = () => {
+  const text = document.querySelector(".log-row .log-text, .plain-row");
+  if (text?.textContent) requestAnimationFrame(() => { window.firstLinesMs = performance.now(); });
+  else requestAnimationFrame(look);
+};
+look();
 """
 _SERVER_MS = """() => {
   const [page] = performance.getEntriesByType("navigation");

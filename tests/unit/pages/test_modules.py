@@ -19,6 +19,12 @@ def test_all_modules_behind_a_script_are_named_once() -> None:
     assert "logviewer/js/log-page.js" not in names
 
 
+def test_what_is_imported_later_comes_behind() -> None:
+    names = [name.rpartition("/")[2] for name in modules_of("log-page.js")]
+    assert names[-1] == "long-lines.js"
+    assert {"features.js", "terminal-line.js"} <= set(names[:-1])
+
+
 def test_an_import_over_several_lines_counts_and_no_import_is_missed() -> None:
     names = {name.rpartition("/")[2] for name in modules_of("build.js")} | {"build.js"}
     imported = {found for name in names for found in re.findall(r'from "\./([\w-]+\.js)"', (JS / name).read_text())}
