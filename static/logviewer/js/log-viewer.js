@@ -1,4 +1,5 @@
 import { BlockStore } from "./block-store.js";
+import { DrawPace } from "./draw-pace.js";
 import { askFirst, sourceOf } from "./first-lines.js";
 import { Follow } from "./follow.js";
 import { LogConnection } from "./log-connection.js";
@@ -18,9 +19,6 @@ const EMPTY_TEXTS = {
   finished: "This log is empty.",
   stopped: "Nothing of this log could be shown.",
 };
-/** How often lines that come are drawn, and where more than a screen of them come in between, which nobody reads. */
-const LIVE_DRAW_MS = 50;
-const FLOOD_DRAW_MS = 100;
 /** How often a log that grows is asked for lines of the chosen channels. */
 const REFRESH_MS = 500;
 
@@ -47,12 +45,8 @@ export class LogViewer {
   #follow;
   #mark = null;
   #target = null;
-  #frame = null;
-  #liveTimer = null;
   #refreshTimer = null;
-  #drawnAt = 0;
-  #drawnTotal = 0;
-  #pace = LIVE_DRAW_MS;
+  #pace;
   #inView = "";
 
   /** @param {HTMLElement} element its content is replaced, and taken away by `close` */
@@ -60,6 +54,7 @@ export class LogViewer {
     const { dataset, ownerDocument } = element;
     this.element = element;
     this.#window = ownerDocument.defaultView;
+    this.#pace = new DrawPace(() => this.#draw(), this.#window);
     this.log = {
       id: Number(dataset.logId),
       state: dataset.state,
@@ -101,8 +96,7 @@ export class LogViewer {
   close() {
     this.#closing.abort();
     this.store.close();
-    if (this.#frame !== null) this.#window.cancelAnimationFrame(this.#frame);
-    this.#window.clearTimeout(this.#liveTimer);
+    this.#pace.close();
     this.#window.clearTimeout(this.#refreshTimer);
     this.element.replaceChildren();
   }
@@ -216,10 +210,7 @@ export class LogViewer {
   }
 
   drawSoon() {
-    this.#frame ??= this.#window.requestAnimationFrame(() => {
-      this.#frame = null;
-      this.#draw();
-    });
+    this.#pace.soon();
   }
 
   /** What stands around the lines comes behind them: nobody waits for it to read. */
@@ -240,19 +231,13 @@ export class LogViewer {
     return {
       onChange: () => this.drawSoon(),
       onStart: () => this.drawSoon(),
-      onLines: () => this.#drawLive(),
+      onLines: () => this.#pace.live(),
     };
   }
 
   /** Number of the last line there is, as far as is known. */
   get #last() {
     return Math.max(this.log.lines, this.store.total);
-  }
-
-  #drawLive() {
-    const wait = this.#drawnAt + this.#pace - this.#window.performance.now();
-    if (wait <= 0) this.drawSoon();
-    else this.#liveTimer ??= this.#window.setTimeout(() => this.drawSoon(), wait);
   }
 
   /** Lines of chosen channels do not come live. */
@@ -295,10 +280,6 @@ export class LogViewer {
   }
 
   #draw() {
-    this.#window.clearTimeout(this.#liveTimer);
-    this.#liveTimer = null;
-    this.#drawnAt = this.#window.performance.now();
-    this.#notePace();
     if (!this.#connection.wasLive) this.#follow.saw(this.#last);
     this.#approachTarget();
     this.#scroller.draw(this.store.total, this.#follow.active);
@@ -309,15 +290,9 @@ export class LogViewer {
     this.#tellRows();
   }
 
-  #notePace() {
-    const { first, last } = this.#scroller.inView;
-    const came = this.store.total - this.#drawnTotal;
-    if (came !== 0) this.#pace = came > last - first + 1 ? FLOOD_DRAW_MS : LIVE_DRAW_MS;
-    this.#drawnTotal = this.store.total;
-  }
-
   #want() {
     const { first, last } = this.#scroller.inView;
+    this.#pace.drew(this.store.total, last - first + 1);
     if (last < first) this.store.want(1, 1);
     else this.store.want(this.#scroller.rows.indexAt(first), this.#scroller.rows.indexAt(last));
     if (this.store.channels !== null && this.canFollow) this.#refreshSoon();
