@@ -108,6 +108,31 @@ def test_while_wrapping_a_high_log_shows_its_rows_whole_and_reaches_both_ends(pa
     log.expect_shown(1)
 
 
+def test_while_wrapping_ends_and_addresses_are_reached_whatever_the_heights(
+    page: Page, write_log: Callable[..., str]
+) -> None:
+    text = "".join(f"line {number} " + "word " * (number * 7 % 90) + "\n" for number in range(1, 3001))
+    page.goto(write_log(entry(0, text.encode())))
+    log = Log(page)
+    expect(log.row(1)).to_be_visible()
+    page.keyboard.press("w")
+    log.viewport.focus()
+    page.keyboard.press("End")
+    expect(log.text(3000)).to_contain_text("line 3000")
+    below = (
+        "e => document.querySelector('.log-viewport').getBoundingClientRect().bottom - e.getBoundingClientRect().bottom"
+    )
+    page.wait_for_function("() => document.querySelector('.log-row:last-of-type')?.dataset.line === '3000'")
+    assert abs(log.row(3000).evaluate(below)) <= 1
+    page.evaluate("location.hash = '#L1500'")
+    expect(log.text(1500)).to_contain_text("line 1500")
+    above = "e => e.getBoundingClientRect().top - document.querySelector('.log-viewport').getBoundingClientRect().top"
+    expect(log.text(1501)).to_contain_text("line 1501")
+    assert log.row(1500).evaluate(above) == 80
+    page.keyboard.press("Home")
+    log.expect_shown(1)
+
+
 BREAKERS = {
     "a line of 50 MB": [entry(0, b"x" * 1_000_000)] * 50 + [entry(0, b"\nafter\n")],
     "colours": [entry(0, b"".join(b"\x1b[3%dmx" % (at % 8) for at in range(100_000)) + b"\x1b[0m\nafter\n")],

@@ -51,7 +51,8 @@ export class OwnScrolling {
 
   /** @returns {boolean} whether the key was one that scrolls, and was taken */
   press({ key, shiftKey }) {
-    if (!this.#scroller.isScaled) return false;
+    // Heights that get known while wrapping would end the browser's own way there.
+    if (!this.#scroller.isScaled && !this.#scroller.wrap) return false;
     const page = this.#scroller.pagePx;
     const moves = {
       ArrowDown: ARROW_ROWS * ROW_PX,

@@ -42,6 +42,7 @@ export class Scroller {
   #drawn = {};
   #columns = 0;
   #wrap = false;
+  #held = null;
 
   /**
    * @param {{viewport: HTMLElement, canvas: HTMLElement, pane: HTMLElement}} elements
@@ -75,7 +76,7 @@ export class Scroller {
   }
 
   get atEnd() {
-    return this.#place() >= this.#space.end - END_PX;
+    return this.#held === "end" || this.#place() >= this.#space.end - END_PX;
   }
 
   /** First and last row in view; last < first where there is none. */
@@ -104,6 +105,7 @@ export class Scroller {
   /** Other lines are rows now, or the present ones in another way; the first line in view stays. */
   setRows(rows, total) {
     const index = this.#count > 0 ? this.#rows.indexAt(this.#anchor.row) : 1;
+    this.#held = null;
     this.#rows = rows;
     this.#count = rows.count(total);
     this.#heights = null;
@@ -116,6 +118,7 @@ export class Scroller {
     const moved = top - this.#knownTop;
     if (Math.abs(moved) < 1) return null;
     this.#knownTop = top;
+    this.#held = null;
     // Who selects beyond the edge moves by pixels, not in proportion.
     if (this.isScaled && dragging) this.moveBy(moved);
     else this.#setPlace(this.#space.placeOf(top));
@@ -124,6 +127,7 @@ export class Scroller {
 
   /** Move what is seen by so many px; shown at the next `draw`. */
   moveBy(px) {
+    this.#held = null;
     if (this.#isLoose) this.#anchor.y -= px;
     else this.#setPlace(this.#space.clamp(this.#place() + px));
   }
@@ -134,33 +138,44 @@ export class Scroller {
   }
 
   moveToStart() {
+    this.#held = null;
     this.#anchor = { row: 0, y: 0 };
   }
 
+  /** The end stays in view, whatever heights get known, until the reader moves. */
   moveToEnd() {
+    this.#held = "end";
+  }
+
+  #putEnd() {
     this.#setPlace(this.#space.end);
     if (this.#isLoose) this.#anchor = { row: Math.max(0, this.#count - 1), y: -BEYOND_PX };
   }
 
-  /** Put a row into the middle of what is seen, or near its top. */
+  /** A row stands in the middle of what is seen, or near its top, whatever heights get known, until the reader moves. */
   goTo(row, center) {
-    this.#anchor = { row, y: center ? Math.max(0, Math.floor((this.#view - ROW_PX) / 2)) : TARGET_CONTEXT_PX };
+    const y = center ? Math.max(0, Math.floor((this.#view - ROW_PX) / 2)) : TARGET_CONTEXT_PX;
+    this.#held = { row, y };
   }
 
   /**
    * @param {number} total lines of the store
-   * @param {boolean} pinned whether the end of the log is to be in view
+   * @param {boolean} following whether the end of the log is to be in view
    */
-  draw(total, pinned) {
+  draw(total, following) {
+    if (following) this.#held = null;
+    const pinned = following || this.#held === "end";
     this.#count = this.#rows.count(total);
     this.#view ||= this.#elements.viewport.clientHeight;
     for (let round = 0; round < MEASURING_ROUNDS; round += 1) {
       this.#measureSpace();
-      if (pinned) this.moveToEnd();
+      if (pinned) this.#putEnd();
+      else if (this.#held !== null) this.#anchor = { ...this.#held };
       this.#mount();
       if (!this.#wrap || !this.#measureRows()) break;
     }
     this.#measureSpace();
+    if (!pinned && this.#held !== null) this.#anchor = { ...this.#held };
     if (this.#isLoose) this.#settleLoose(pinned);
     else this.#settle(pinned);
   }
@@ -261,7 +276,7 @@ export class Scroller {
   }
 
   #settle(pinned) {
-    if (pinned) this.moveToEnd();
+    if (pinned) this.#putEnd();
     const place = this.#place();
     this.#setPlace(place);
     const offset = this.#offsetOf(this.#rowPane.first);
