@@ -79,6 +79,11 @@ class Measured:
         self._session.send("HeapProfiler.collectGarbage")
         return float(self._session.send("Runtime.getHeapUsage")["usedSize"])
 
+    def nodes(self) -> float:
+        """Nodes of the document after a garbage collection; they are not part of the heap."""
+        self._session.send("HeapProfiler.collectGarbage")
+        return self._metrics()["Nodes"]
+
     def sweep(self, steps: int) -> None:
         """Go over the whole log by the scroll bar."""
         self.page.evaluate(_SWEEP, [self.viewport, steps])

@@ -133,6 +133,7 @@ def measure_big(report: Report, browser: Browser, site: Site, log: dict[str, Any
         report.add("thumb", page.thumb_fps(3), "fps", (">=", 55), "thumb, plain page")
         page.sweep(1000)
         report.add("heap after a sweep", page.heap_bytes() / MIB, "MiB", ("<=", 50), "heap, plain page")
+        report.add("nodes after a sweep", page.nodes(), "", ("<=", 5000), "nodes, plain page")
         report.add("first hit of a search", search_ms(page.page, log), "ms", ("<=", 1200))
 
 
@@ -162,6 +163,7 @@ def measure_plain(report: Report, browser: Browser, site: Site, log: dict[str, A
         report.add("wheel, plain page", page.wheel_fps(3), "fps")
         report.add("thumb, plain page", page.thumb_fps(3), "fps")
         report.add("heap, plain page", page.heap_bytes() / MIB, "MiB")
+        report.add("nodes, plain page", page.nodes(), "")
 
 
 def measure_live(report: Report, browser: Browser, site: Site, seconds: float) -> None:
