@@ -15,8 +15,16 @@ function find(pattern, text, from) {
   return pattern.exec(text);
 }
 
-/** What a control sequence does to `line`; `count` is its first parameter, or 0. */
+/**
+ * What a control sequence does to `line`; `count` is its first parameter, or 0. What goes to other rows is for a
+ * screen (screen.js); a line by itself has none, and it vanishes.
+ */
 const CURSOR = {
+  A: (line, count) => line.moveRows?.(-Math.max(count, 1)),
+  B: (line, count) => line.moveRows?.(Math.max(count, 1)),
+  E: (line, count) => line.moveRows?.(Math.max(count, 1), 0),
+  F: (line, count) => line.moveRows?.(-Math.max(count, 1), 0),
+  J: (line, count) => line.eraseDisplay?.(count),
   K: (line, count) => line.erase(count),
   G: (line, count) => line.moveTo(Math.max(count, 1) - 1),
   "`": (line, count) => line.moveTo(Math.max(count, 1) - 1),
@@ -36,7 +44,7 @@ class Stream {
 /**
  * Interprets the text of a log. The pen is that of all channels together, as on one terminal (the server's `sgr` at a
  * line is the same); half-read sequences belong to a channel. Both outlive pieces and frames, the pen lines as well.
- * Sequences that neither colour nor stay within their line (cursor up, titles, links, device controls) vanish.
+ * Sequences that neither colour nor move nor erase (titles, modes, device controls) vanish.
  * A sequence ends with its line at the latest, so that an unterminated one cannot swallow the log.
  */
 export class Terminal {
@@ -58,7 +66,7 @@ export class Terminal {
     return this.#moves;
   }
 
-  /** Write `text`, which has no line feed, to `line`. */
+  /** Write `text`, which has no line feed, to `line`: a TerminalLine, or a Screen. */
   write(channel, text, line) {
     const stream = this.#stream(channel);
     if (stream.pending === "" && !stream.inString && find(ACTS, text, 0) === null) {
@@ -137,7 +145,9 @@ export class Terminal {
   #control(stream, parameters, final, line) {
     if (!SGR_PARAMETERS.test(parameters) || parameters.length > MAX_SEQUENCE_CHARACTERS) return;
     if (final === "m") this.#pen = applySgr(this.#pen, parameters);
-    else if (MOVES.includes(final)) this.#moves = true;
-    else CURSOR[final]?.(line, Number.parseInt(parameters, 10) || 0);
+    else {
+      this.#moves ||= MOVES.includes(final);
+      CURSOR[final]?.(line, Number.parseInt(parameters, 10) || 0);
+    }
   }
 }
