@@ -11,6 +11,7 @@ export class ErrorJumps {
   #announcer;
   #go;
   #counter;
+  #word;
   #group;
   #current = null;
 
@@ -45,8 +46,9 @@ export class ErrorJumps {
 
   #make() {
     this.#counter = make("span", { class: "log-error-count" });
+    this.#word = make("span", { class: "log-error-word" });
     const main = make("button", { class: "log-button", type: "button", title: "Next error (F8)" });
-    main.append(createIcon(document, "error"), this.#counter);
+    main.append(createIcon(document, "error"), this.#counter, this.#word);
     const back = make("button", { class: "log-button log-icon-button", type: "button", title: "Error before (Shift-F8)" });
     back.setAttribute("aria-label", "Error before");
     back.append(createIcon(document, "up"));
@@ -63,7 +65,8 @@ export class ErrorJumps {
     this.#group.dataset.level = errors.level;
     const rank = this.#current === null ? 0 : errors.rank(this.#current);
     const [one, many] = NAMES[errors.level];
-    this.#counter.textContent = rank > 0 ? `${count(rank)} of ${count(all)}` : `${count(all)} ${all === 1 ? one : many}`;
+    this.#counter.textContent = rank > 0 ? `${count(rank)} of ${count(all)}` : count(all);
+    this.#word.textContent = all === 1 ? one : many;
   }
 
   /** From the one shown last, as long as it is in view; else from the edge of what is in view. */

@@ -56,12 +56,13 @@ export class FoldRows {
     return this.#folds.hidden.length === 0;
   }
 
-  /** For places in the whole log; see ScrollMarks. */
+  /** Where lines lie, while all channels are shown; see visible-rows.js. */
   get rows() {
-    const active = () => this.#viewer.store.channels === null;
+    const folds = this.#folds;
     return {
-      count: (total) => (active() ? this.#folds.rows(total) : total),
-      rowOf: (line) => (active() ? this.#folds.rowOf(line) : line - 1),
+      count: (total) => folds.rows(total),
+      indexAt: (row) => folds.lineAt(row),
+      rowOf: (index) => folds.rowOf(index),
     };
   }
 
@@ -77,20 +78,16 @@ export class FoldRows {
 
   /** The channels that are shown are others now. */
   apply() {
-    const { store } = this.#viewer;
-    const folds = this.#folds;
-    const rows = {
-      count: (total) => folds.rows(total),
-      indexAt: (row) => folds.lineAt(row),
-      rowOf: (index) => folds.rowOf(index),
-    };
-    this.#viewer.setRows(store.channels === null && folds.hidden.length > 0 ? rows : null);
+    const folded = this.#viewer.store.channels === null && !this.allOpen;
+    this.#viewer.setRows(folded ? this.rows : null);
     this.#viewer.redecorate();
     this.#moved();
   }
 
   #update() {
+    const { mark } = this.#viewer;
     this.#folds.update(this.#marks.folds);
+    if (mark !== null) this.#folds.reveal(mark.first);
     this.apply();
   }
 

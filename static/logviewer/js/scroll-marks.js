@@ -45,6 +45,8 @@ export class ScrollMarks {
   }
 
   draw() {
+    // Under a choice of channels nobody knows where a line lies among those that are shown.
+    this.#layer.hidden = this.#viewer.store.channels !== null;
     const lines = Math.max(this.#viewer.log.lines, 1);
     const total = this.#rows.count(lines);
     const height = Math.min(this.#layer.clientHeight, total * 20);
