@@ -16,8 +16,8 @@ export class ErrorJumps {
   #current = null;
 
   /**
-   * @param {import("./log-viewer.js").LogViewer} viewer
-   * @param {{marks: import("./log-marks.js").LogMarks, announcer: object, scrollMarks: object, go: Function}} others
+   * @param {LogViewer} viewer
+   * @param {{marks: LogMarks, announcer: object, scrollMarks: object, go: Function}} others
    */
   constructor(viewer, { marks, announcer, scrollMarks, go }) {
     this.#viewer = viewer;

@@ -28,8 +28,8 @@ export class FoldRows {
   #folds = new Folds();
 
   /**
-   * @param {import("./log-viewer.js").LogViewer} viewer
-   * @param {import("./log-marks.js").LogMarks} marks
+   * @param {LogViewer} viewer
+   * @param {LogMarks} marks
    * @param {() => void} moved called when lines have other rows than before
    */
   constructor(viewer, marks, moved) {

@@ -14,7 +14,7 @@ export class LogFacts {
   #known;
   #shown = "";
 
-  /** @param {import("./log-viewer.js").LogViewer} viewer */
+  /** @param {LogViewer} viewer */
   constructor(viewer) {
     this.#viewer = viewer;
     const { dataset } = viewer.element;

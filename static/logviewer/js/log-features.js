@@ -53,7 +53,7 @@ class LogFeatures {
   #filterNotice;
   #gap = null;
 
-  /** @param {import("./log-viewer.js").LogViewer} viewer */
+  /** @param {LogViewer} viewer */
   constructor(viewer) {
     this.#viewer = viewer;
     this.#preferences = new Preferences((name) => this.#prefer(name));

@@ -25,7 +25,7 @@ export class LogMarks extends EventTarget {
   folds = NOTHING.folds;
   counts = NOTHING.counts;
 
-  /** @param {import("./log-viewer.js").LogViewer} viewer */
+  /** @param {LogViewer} viewer */
   constructor(viewer) {
     super();
     this.#address = `/api/v1/logs/${viewer.log.id}/marks`;

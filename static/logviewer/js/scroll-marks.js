@@ -17,7 +17,7 @@ export class ScrollMarks {
   #version = 0;
 
   /**
-   * @param {import("./log-viewer.js").LogViewer} viewer
+   * @param {LogViewer} viewer
    * @param {{count: (total: number) => number, rowOf: (line: number) => number}} rows where lines lie
    * @param {(line: number) => void} go
    */

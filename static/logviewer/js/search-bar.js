@@ -52,7 +52,7 @@ export class SearchBar {
   #linesSeen = 0;
 
   /**
-   * @param {import("./log-viewer.js").LogViewer} viewer
+   * @param {LogViewer} viewer
    * @param {{announcer: object, scrollMarks: object, go: (line: number) => Promise<void>}} others
    */
   constructor(viewer, { announcer, scrollMarks, go }) {

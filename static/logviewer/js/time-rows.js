@@ -9,8 +9,8 @@ export class TimeRows {
   #columns = 0;
 
   /**
-   * @param {import("./log-viewer.js").LogViewer} viewer
-   * @param {import("./log-marks.js").LogMarks} marks
+   * @param {LogViewer} viewer
+   * @param {LogMarks} marks
    * @param {string} mode of TIME_MODES
    */
   constructor(viewer, marks, mode) {

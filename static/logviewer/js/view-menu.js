@@ -25,7 +25,7 @@ export class ViewMenu {
   #folds;
   #gaps;
 
-  /** @param {import("./log-viewer.js").LogViewer} viewer */
+  /** @param {LogViewer} viewer */
   constructor(viewer, actions) {
     this.#actions = actions;
     this.#signal = viewer.signal;
