@@ -11,12 +11,13 @@ from playwright.sync_api import Locator, Page, expect
 from tests.acceptance.client import entry
 from tests.browser.log import Log
 from tests.browser.site import PUBLIC, Site
+from tests.browser.watcher import Watcher
 
 pytestmark = pytest.mark.browser
 
 GROUP, FIRST_OF_GROUP, END_OF_GROUP = 2, 3, 403
 LAYERS = (404, 405, 406)
-COMPILER_ERROR, LAST = 1108, 1610
+COMPILER_ERROR, LAST = 1108, 1609
 MODULES = 1200
 MARKS = {
     "errors": [
@@ -101,7 +102,8 @@ def test_search_finds_in_the_whole_log_and_goes_round(log: Log) -> None:
     expect(page.locator(".log-hit")).to_have_count(0)
 
 
-def test_search_takes_patterns_and_says_what_is_wrong_with_one(log: Log) -> None:
+def test_search_takes_patterns_and_says_what_is_wrong_with_one(log: Log, watcher: Watcher) -> None:
+    watcher.expect("status of 400")
     page = log.page
     page.keyboard.press("Control+f")
     page.get_by_role("button", name="Regular expression").click()

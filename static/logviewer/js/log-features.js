@@ -229,8 +229,9 @@ class LogFeatures {
         this.#range.copyLink();
         return mark !== null;
       case "escape":
-        if (!this.#search.isOpen) return false; // the mark is the viewer's to take away
-        this.#search.close();
+        if (this.#search.isOpen) this.#search.close();
+        else if (mark !== null) this.#viewer.setMark(null);
+        else return false;
         return true;
       case "help":
         this.#keyList.open();
