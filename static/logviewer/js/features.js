@@ -1,3 +1,4 @@
+import { installFeatures } from "./log-features.js";
 import { installLongLines } from "./long-lines.js";
 
 /**
@@ -37,4 +38,4 @@ import { installLongLines } from "./long-lines.js";
  */
 
 /** @type {((viewer: object) => void)[]} */
-export const FEATURES = [installLongLines];
+export const FEATURES = [installLongLines, installFeatures];

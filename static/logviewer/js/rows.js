@@ -140,9 +140,10 @@ export class Rows {
     for (const [channel, pen, text, segment] of spans) {
       const look = paint(pen);
       if (mixed && CHANNEL_CLASSES.has(channel)) look.classes.push(`log-${CHANNEL_CLASSES.get(channel)}`);
+      if (pen.link !== null) look.classes.push("log-link");
       if (segment) look.classes.push(segment.className);
       for (const [shown, boxed] of visiblePieces(text, Math.max(1, MAX_ROW_PIECES - pieces.length))) {
-        pieces.push(this.#piece(shown, look, boxed, segment?.href));
+        pieces.push(this.#piece(shown, look, boxed, segment?.href ?? pen.link));
       }
     }
     return pieces;
