@@ -74,6 +74,7 @@ test("next and previous line go to the first column, up and down keep it", () =>
 test("erase all keeps what was read before, out of reach", () => {
   const rows = shown(`old\nbar 1\n${ESC}[1A${ESC}[2Jbar 2\n${ESC}[9Atop`);
   assert.deepEqual(rows.map(([, text]) => text), ["old", "top 2", "", ""]);
+  assert.deepEqual(shown(`one\ntwo${ESC}[2J three${ESC}[Ax`).map(([, text]) => text), ["one", "two threex"]);
 });
 
 test("a row more than a screen above is history", () => {

@@ -23,8 +23,9 @@ class Row {
  * Every line of the log keeps its number. A line whose text went to another row has no text of its own, and
  * `movedTo` names the line that shows it, null for all others. A row belongs to the first line that wrote to it.
  *
- * Where the log says "erase all", rows above stay as they are, out of reach: a log is read as a history. Movement to
- * absolute rows is not followed, since a log does not know how high its terminal was.
+ * Where the log says "erase all", what was written stays, out of reach: a log is read as a history. Only from the
+ * cursor on it is erased, where a program went up to write anew. Movement to absolute rows is not followed, since a log
+ * does not know how high its terminal was.
  *
  * Stands in the place of a line for `Terminal.write`. Time and memory are bounded whatever is written.
  */
@@ -117,10 +118,11 @@ export class Screen {
     if (column > 0) this.#row.line.moveTo(column);
   }
 
-  /** `ESC [ mode J`: 0 from the cursor on, 2 and 3 all, of which rows above are kept. */
+  /** `ESC [ mode J`: 0 from the cursor on, 2 and 3 all, of which what stands above, or in the last row, is kept. */
   eraseDisplay(mode) {
     if (mode === 1) return;
-    this.erase(mode === 0 ? 0 : 2);
+    if (mode === 0) this.erase(0);
+    else if (this.#cursor < this.#rows.length - 1) this.erase(2);
     for (let at = this.#cursor + 1; at < this.#rows.length; at += 1) this.#blank(this.#rows[at]);
     if (mode !== 0) while (this.#cursor > 0) this.#settleFirst();
   }
