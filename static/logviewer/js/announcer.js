@@ -6,7 +6,12 @@ export class Announcer {
 
   constructor(viewer) {
     viewer.element.append(this.#region);
-    const speak = ({ detail }) => this.say(STATES[detail.state] ?? "");
+    let before = null;
+    const speak = ({ detail }) => {
+      // What the page began with is on it already.
+      if (before !== null && before !== detail.state) this.say(STATES[detail.state] ?? "");
+      before = detail.state;
+    };
     viewer.element.addEventListener("log:state", speak, { signal: viewer.signal });
   }
 

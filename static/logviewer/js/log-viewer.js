@@ -84,8 +84,7 @@ export class LogViewer {
     this.view.showWrap(this.wrap);
     this.addDecorator({ numbered: (row, number) => row.classList.toggle("log-row-marked", this.#isMarked(number)) });
     this.#installFeatures();
-    // A feature may have chosen channels: these lines are asked for already.
-    if (this.store.channels === null) this.store.prime(askFirst(element, source));
+    this.store.prime(askFirst(element, source));
     this.drawSoon();
   }
 
