@@ -1,7 +1,7 @@
 /**
- * Puts text into the clipboard that may take a moment to come: browsers that take a promise (Chromium, Safari) are given
- * one, so that the click still counts when the text is there. Pages that are not served securely have no clipboard of
- * their own and copy as pages always did.
+ * Puts text into the clipboard that may take a moment to come: browsers that take a promise (Chromium, Safari) are
+ * given one, so that the click still counts when the text is there. Pages that are not served securely have no
+ * clipboard of their own and copy as pages always did.
  *
  * @param {Promise<string>} text
  * @returns {Promise<void>} rejects as `text` does, or where the browser refuses

@@ -1,7 +1,7 @@
 import { Screen } from "./screen.js";
 import { Terminal } from "./terminal.js";
 
-/** The text of lines that need not be in the document, fetched in pieces: numbers, times and escape sequences left out. */
+/** The text of lines that need not be in the document, fetched in pieces, without numbers and escape sequences. */
 
 /** Lines of one request; what the server gives at the most. */
 const PIECE_LINES = 5_000;

@@ -49,8 +49,8 @@ export class ErrorJumps {
     this.#word = make("span", { class: "log-error-word" });
     const main = make("button", { class: "log-button", type: "button", title: "Next error (F8)" });
     main.append(createIcon(document, "error"), this.#counter, this.#word);
-    const back = make("button", { class: "log-button log-icon-button", type: "button", title: "Error before (Shift-F8)" });
-    back.setAttribute("aria-label", "Error before");
+    const back = make("button", { class: "log-button log-icon-button", type: "button", "aria-label": "Error before" });
+    back.title = "Error before (Shift-F8)";
     back.append(createIcon(document, "up"));
     const { signal } = this.#viewer;
     main.addEventListener("click", () => this.next(), { signal });
@@ -88,7 +88,8 @@ export class ErrorJumps {
     this.#show();
     this.#viewer.redecorate();
     const { level, text } = errors.at(line);
-    this.#announcer.say(`${NAMES[level][0]} ${count(errors.rank(line))} of ${count(errors.count)}, line ${count(line)}: ${text}`);
+    const which = `${NAMES[level][0]} ${count(errors.rank(line))} of ${count(errors.count)}`;
+    this.#announcer.say(`${which}, line ${count(line)}: ${text}`);
   }
 
   #decorate(element, line) {

@@ -10,7 +10,8 @@ export class GoToLine {
   /** @param {(line: number) => void} go */
   constructor(viewer, go) {
     this.#viewer = viewer;
-    this.#input = make("input", { class: "log-line-number", type: "number", min: "1", step: "1", required: "", inputmode: "numeric" });
+    const whole = { type: "number", min: "1", step: "1", required: "", inputmode: "numeric" };
+    this.#input = make("input", { class: "log-line-number", ...whole });
     this.#label = make("span", {});
     const form = make(
       "form",

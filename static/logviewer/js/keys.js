@@ -55,11 +55,14 @@ function nameOf({ key, ctrlKey, metaKey, altKey, shiftKey }) {
   const letter = /^\p{L}$/u.test(key);
   const named = key.length > 1;
   const shown = letter ? (shiftKey ? key.toUpperCase() : key.toLowerCase()) : key;
-  return [ctrlKey || metaKey ? "Ctrl+" : "", altKey ? "Alt+" : "", shiftKey && (letter || named) ? "Shift+" : "", shown].join("");
+  const modifiers = [ctrlKey || metaKey ? "Ctrl+" : "", altKey ? "Alt+" : "", shiftKey && (letter || named) ? "Shift+" : ""];
+  return modifiers.join("") + shown;
 }
 
 const ACTIONS = new Map(
-  KEYS.flatMap(({ keys }) => keys.filter(({ action }) => action).flatMap(({ keys: names, action }) => names.map((name) => [name, action]))),
+  KEYS.flatMap(({ keys }) => keys)
+    .filter(({ action }) => action)
+    .flatMap(({ keys, action }) => keys.map((name) => [name, action])),
 );
 
 /** Which action a keydown event asks for, or null. */

@@ -78,7 +78,9 @@ export class KnownHits {
   #cover(from, to) {
     const apart = this.#ranges.filter((range) => range[1] < from || range[0] > to);
     const touching = this.#ranges.filter((range) => range[1] >= from && range[0] <= to);
-    apart.push([Math.min(from, ...touching.map((range) => range[0])), Math.max(to, ...touching.map((range) => range[1]))]);
+    const starts = touching.map((range) => range[0]);
+    const ends = touching.map((range) => range[1]);
+    apart.push([Math.min(from, ...starts), Math.max(to, ...ends)]);
     this.#ranges = apart;
   }
 

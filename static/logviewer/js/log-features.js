@@ -66,7 +66,8 @@ class LogFeatures {
     this.#search = new SearchBar(viewer, shared);
     viewer.addDecorator({ segments: linkSegments, row: showMoved });
     this.#times = new TimeRows(viewer, this.#marks, this.#preferences.get("times"));
-    viewer.view.tools.append(viewer.view.button("search", "Search", "Search the whole log (/)", () => this.#search.open()));
+    const open = () => this.#search.open();
+    viewer.view.tools.append(viewer.view.button("search", "Search", "Search the whole log (/)", open));
     this.#menu = new ViewMenu(viewer, this.#menuActions());
     this.#errors = new ErrorJumps(viewer, shared);
     this.#range = new RangeBar(viewer, this.#announcer);
@@ -94,7 +95,11 @@ class LogFeatures {
 
   async #go(line) {
     this.#folds.reveal(line);
-    await this.#viewer.goTo(line, { center: true });
+    try {
+      await this.#viewer.goTo(line, { center: true });
+    } catch (error) {
+      this.#announcer.say(error.message); // the server does not say where the line is: LinesRefused
+    }
   }
 
   #rowsMoved() {
@@ -152,8 +157,12 @@ class LogFeatures {
   #longestGap() {
     const { gaps } = this.#marks;
     this.#gap = gaps.nextLongest(this.#gap);
-    if (this.#gap === null) this.#announcer.say("The log was never silent for long");
-    else this.#go(this.#gap).then(() => this.#announcer.say(`${silenceText(gaps.before(this.#gap))} before line ${this.#gap}`));
+    if (this.#gap === null) {
+      this.#announcer.say("The log was never silent for long");
+      return;
+    }
+    const words = `${silenceText(gaps.before(this.#gap))} before line ${this.#gap}`;
+    this.#go(this.#gap).then(() => this.#announcer.say(words));
   }
 
   #fullScreen() {

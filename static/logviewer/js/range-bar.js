@@ -47,7 +47,7 @@ export class RangeBar {
     if (this.#busy) return true;
     this.#busy = true;
     const progress = (done, all) => done < all && this.#tell(`Copying ${count(done)} of ${count(all)} lines…`);
-    const read = readText(mark, (start, number) => this.#lines(start, number), progress).finally(() => (this.#busy = false));
+    const read = readText(mark, (...piece) => this.#lines(...piece), progress).finally(() => (this.#busy = false));
     const words = ({ lines, cut }) => {
       const copied = `${lines === 1 ? "1 line" : `${count(lines)} lines`} copied`;
       return cut === 0 ? copied : `${copied}, ${cut === 1 ? "one" : count(cut)} of them cut`;

@@ -27,7 +27,8 @@ export class ScrollMarks {
     this.#layer = make("div", { class: "log-marks", "aria-hidden": "true" });
     viewer.view.frame.append(this.#layer);
     const { signal } = viewer;
-    this.#layer.addEventListener("click", ({ target }) => target.dataset.line && go(Number(target.dataset.line)), { signal });
+    const clicked = ({ target }) => target.dataset.line && go(Number(target.dataset.line));
+    this.#layer.addEventListener("click", clicked, { signal });
     viewer.element.addEventListener("log:rows", () => this.draw(), { signal });
   }
 

@@ -19,7 +19,7 @@ function asker(id) {
     const response = await fetch(`/api/v1/logs/${id}/search?${new URLSearchParams(parameters)}`, { signal });
     if (response.ok) return response.json();
     const problem = await response.json().catch(() => ({}));
-    if (response.status === 400) throw new SearchRefused(problem.errors?.q ?? problem.detail ?? "This cannot be searched for.");
+    if (response.status === 400) throw new SearchRefused(problem.detail ?? "This cannot be searched for.");
     if (response.status === 503) throw new SearchRefused("The server has too many searches at the moment.");
     throw new Error(`search answered ${response.status}`);
   };
@@ -63,7 +63,10 @@ export class SearchBar {
     this.#search = new Search(asker(viewer.log.id), () => viewer.log.lines, () => this.#changed());
     this.element = this.#make();
     viewer.view.panels.append(this.element);
-    viewer.addDecorator({ segments: (line) => this.#segments(line), row: (element, line) => this.#decorate(element, line) });
+    viewer.addDecorator({
+      segments: (line) => this.#segments(line),
+      row: (element, line) => this.#decorate(element, line),
+    });
     const { signal } = viewer;
     signal.addEventListener("abort", () => this.#stop());
     viewer.element.addEventListener("log:rows", ({ detail }) => this.#inView(detail), { signal });
@@ -134,14 +137,16 @@ export class SearchBar {
   }
 
   #button(icon, name, act) {
-    const button = make("button", { class: "log-button log-icon-button", type: "button", title: name, "aria-label": name });
+    const named = { title: name, "aria-label": name };
+    const button = make("button", { class: "log-button log-icon-button", type: "button", ...named });
     button.append(createIcon(document, icon));
     button.addEventListener("click", act, { signal: this.#viewer.signal });
     return button;
   }
 
   #toggle(label, name) {
-    const button = make("button", { class: "log-toggle", type: "button", title: name, "aria-label": name, "aria-pressed": "false" }, label);
+    const state = { title: name, "aria-label": name, "aria-pressed": "false" };
+    const button = make("button", { class: "log-toggle", type: "button", ...state }, label);
     const turn = () => {
       button.setAttribute("aria-pressed", String(button.getAttribute("aria-pressed") !== "true"));
       this.#start();
@@ -246,7 +251,8 @@ export class SearchBar {
   }
 
   #inView({ first, last }) {
-    if (this.#search.query?.regex && first !== null) this.#search.show(first, last).then(() => this.#redecorateRegex(first, last));
+    if (!this.#search.query?.regex || first === null || last === null) return;
+    this.#search.show(first, last).then(() => this.#redecorateRegex(first, last));
   }
 
   /** The places of a pattern are known by the server alone; they come after the rows. */

@@ -7,7 +7,7 @@ import { KnownHits } from "./known-hits.js";
 
 /** Hits of one answer. */
 const PAGE_HITS = 500;
-/** Pages that are asked for from the start on, for the marks and for "12 of 340". An open log is searched anew for each. */
+/** Pages that are asked for from the start on, for marks and for "12 of 340"; an open log is searched anew for each. */
 const OVERVIEW_PAGES = { finished: 8, open: 1 };
 /** How far back a match before the present one is looked for at first, in lines. */
 const STEP_BACK_LINES = 4_000;
@@ -103,7 +103,7 @@ export class Search {
     this.#changed();
   }
 
-  /** @returns {Promise<{line: number, wrapped: boolean} | null>} the match after `line`; beyond the last one, the first */
+  /** The match after `line`; beyond the last one, the first. @returns {Promise<{line, wrapped} | null>} */
   next(line) {
     return this.#step(line + 1, "following");
   }
@@ -178,7 +178,8 @@ export class Search {
     if (channels) parameters.channels = channels;
     const answer = await this.#ask(parameters, run.abort.signal);
     if (run !== this.#run) throw new Stale();
-    if (answer.next !== null && answer.next <= start) throw new Error(`a page from line ${start} that ends at ${answer.next}`);
+    const { next } = answer;
+    if (next !== null && next <= start) throw new Error(`a page from line ${start} that ends at ${next}`);
     run.total = answer.total;
     run.exact = answer.exact;
     run.state = answer.total > 0 ? "found" : "none";

@@ -31,7 +31,8 @@ export function lengthText(ms) {
     const tenths = Math.floor((length % MINUTE) / 100);
     return `${Math.floor(length / MINUTE)}:${two(tenths / 10)}.${tenths % 10}`;
   }
-  if (length < DAY) return `${Math.floor(length / HOUR)}:${two((length % HOUR) / MINUTE)}:${two((length % MINUTE) / SECOND)}`;
+  const minutes = two((length % HOUR) / MINUTE);
+  if (length < DAY) return `${Math.floor(length / HOUR)}:${minutes}:${two((length % MINUTE) / SECOND)}`;
   return `${Math.floor(length / DAY)}d ${two((length % DAY) / HOUR)}:${two((length % HOUR) / MINUTE)}`;
 }
 

@@ -101,7 +101,8 @@ export class ViewMenu {
 
   #sizes() {
     const step = (icon, name, by) => {
-      const button = make("button", { class: "log-button log-icon-button", type: "button", title: name, "aria-label": name });
+      const named = { title: name, "aria-label": name };
+      const button = make("button", { class: "log-button log-icon-button", type: "button", ...named });
       button.append(createIcon(document, icon));
       button.addEventListener("click", () => this.#actions.stepFontSize(by), { signal: this.#signal });
       return button;
