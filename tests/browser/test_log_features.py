@@ -72,6 +72,7 @@ def log(marked_page: Page, rich: str) -> Log:
     marked_page.goto(rich)
     shown = Log(marked_page)
     expect(shown.row(1)).to_be_visible()
+    expect(marked_page.get_by_role("button", name="Search")).to_be_visible()  # what is tested comes behind the lines
     return shown
 
 
