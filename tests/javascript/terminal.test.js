@@ -50,8 +50,8 @@ for (const [what, written, expected] of screens) {
 
 const vanishing = {
   "a private mode": `${ESC}[?25l`,
-  "cursor up": `${ESC}[1A`,
-  "erase in display": `${ESC}[2J`,
+  "cursor up, in a line that has no screen around it": `${ESC}[1A`,
+  "erase in display, there too": `${ESC}[2J`,
   "a sequence with an intermediate": `${ESC}[0 q`,
   "xterm's modified keys, which end in m": `${ESC}[>4;2m`,
   "an m with an intermediate": `${ESC}[1!m`,
@@ -59,7 +59,7 @@ const vanishing = {
   "a save of the cursor": `${ESC}7`,
   "a title ended by BEL": `${ESC}]0;title\x07`,
   "a title ended by ST": `${ESC}]0;title${ESC}\\`,
-  "a link": `${ESC}]8;;https://example.org${ESC}\\`,
+  "a link to nowhere": `${ESC}]8;;javascript:alert(1)${ESC}\\`,
   "a device control string": `${ESC}P1$r0m${ESC}\\`,
   "an application program command": `${ESC}_anything${ESC}\\`,
   "a privacy message": `${ESC}^anything${ESC}\\`,
@@ -109,17 +109,17 @@ test("a sequence that is cut off by the end of its line is forgotten", () => {
   assert.equal(two.snapshot().spans[0][2], "1mb");
 });
 
-test("colours are carried over lines, for each channel by itself", () => {
+test("colours are carried over lines and channels, as on one terminal", () => {
   const terminal = new Terminal();
   const [one, two] = [new TerminalLine(), new TerminalLine()];
   terminal.write(0, `${ESC}[31mred`, one);
-  terminal.write(1, "plain", one);
+  terminal.write(1, "red too", one);
   terminal.endLine(0);
-  terminal.write(1, "plain", two);
+  terminal.write(1, "still", two);
   terminal.write(0, "still red", two);
   const look = (line) => line.snapshot().spans.map(([channel, pen, text]) => [channel, pen.foreground, text]);
-  assert.deepEqual(look(one), [[0, 1, "red"], [1, null, "plain"]]);
-  assert.deepEqual(look(two), [[1, null, "plain"], [0, 1, "still red"]]);
+  assert.deepEqual(look(one), [[0, 1, "red"], [1, 1, "red too"]]);
+  assert.deepEqual(look(two), [[1, 1, "still"], [0, 1, "still red"]]);
 });
 
 test("a sequence of one channel is not disturbed by the other channel's text and line ends", () => {
@@ -222,4 +222,30 @@ test("an endless string in small pieces takes linear time", HANGS, () => {
 
 test("a million escapes that begin nothing vanish", HANGS, () => {
   assert.equal(shown(`${ESC}[`.repeat(500_000) + `${ESC}`.repeat(500_000) + "\x01end").slice(-3), "end");
+});
+
+/** `[text, link]` of a line's spans. */
+const linksOf = (...pieces) => lineOf(...pieces).spans.map(([, pen, text]) => [text, pen.link]);
+
+test("OSC 8 makes a link of text, in whatever pieces it comes, and colours go on within it", () => {
+  const text = `a${ESC}]8;id=1;https://example.org/x${ESC}\\${ESC}[1mb${ESC}[0mc${ESC}]8;;\x07d`;
+  const expected = [["a", null], ["b", "https://example.org/x"], ["c", "https://example.org/x"], ["d", null]];
+  for (let at = 0; at <= text.length; at += 1) {
+    assert.deepEqual(linksOf(text.slice(0, at), text.slice(at)), expected, `split at ${at}`);
+  }
+});
+
+test("a link leads to http and https only", () => {
+  const addresses = ["javascript:alert(1)", "data:text/html,x", "file:///etc/passwd", "//example.org", "", `https://${"a".repeat(5_000)}`];
+  for (const address of addresses) assert.deepEqual(linksOf(`${ESC}]8;;${address}\x07text`), [["text", null]], address);
+});
+
+test("a link ends with its line, and one that is called off never begins", () => {
+  const terminal = new Terminal();
+  const lines = [new TerminalLine(), new TerminalLine()];
+  terminal.write(0, `${ESC}]8;;https://example.org/\x07a`, lines[0]);
+  terminal.endLine(0);
+  terminal.write(0, "b", lines[1]);
+  assert.deepEqual(lines.map((line) => line.snapshot().spans[0][1].link), ["https://example.org/", null]);
+  assert.deepEqual(linksOf(`${ESC}]8;;https://example.org/\x18text`), [["text", null]]);
 });

@@ -47,9 +47,12 @@ function show({ byItself = false } = {}) {
   area.show(log, whyNoLog(step));
 }
 
-/** Marked lines are those of one log: the next one begins without. */
+/** Marked lines, folds and channels are those of one log: the next one begins without. */
 function forgetMark() {
-  if (location.hash) history.replaceState(history.state, "", location.pathname + location.search);
+  const url = new URL(location.href);
+  url.hash = "";
+  for (const name of ["fold", "channels"]) url.searchParams.delete(name);
+  if (url.href !== location.href) history.replaceState(history.state, "", url);
 }
 
 /** Who marks lines wants these lines: the address says whose they are, and the page stays with them. */

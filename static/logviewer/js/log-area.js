@@ -47,6 +47,9 @@ export class LogArea {
       "data-size": log.size,
       "data-lines": log.lines,
       "data-started": log.started_at,
+      "data-completeness": log.completeness,
+      "data-omitted": log.omitted,
+      "data-sha256": log.sha256,
     });
     this.#element.replaceChildren(section);
     this.#viewer = new LogViewer(section);

@@ -1,7 +1,8 @@
 /**
  * Select Graphic Rendition (ECMA-48 8.3.117): how `ESC [ … m` changes the pen that text is written with.
  *
- * A colour is null (the default), a number from 0 to 255 (the 16 named colours and xterm's palette), or `#rrggbb`.
+ * A colour is null (the default), a number from 0 to 255 (the 16 named colours and xterm's palette), or `#rrggbb`. A
+ * pen's `link` is the address that its text leads to, or null: no SGR changes that.
  */
 
 export const PLAIN = Object.freeze({
@@ -13,12 +14,20 @@ export const PLAIN = Object.freeze({
   underline: false,
   strike: false,
   inverse: false,
+  link: null,
 });
 
 const FIELDS = Object.keys(PLAIN);
 
 export function samePen(a, b) {
   return a === b || FIELDS.every((field) => a[field] === b[field]);
+}
+
+/** The same pen, with text that leads to `link`. */
+export function withLink(pen, link) {
+  if (pen.link === link) return pen;
+  const changed = { ...pen, link };
+  return samePen(changed, PLAIN) ? PLAIN : changed;
 }
 
 const SIMPLE = new Map([
@@ -93,7 +102,7 @@ export function applySgr(pen, parameters) {
     const parts = fields[at].split(":");
     const code = number(parts[0]);
     if (code === 0) {
-      next = PLAIN;
+      next = withLink(PLAIN, next.link);
     } else if (EXTENDED.has(code)) {
       const target = EXTENDED.get(code);
       const [colour, taken] = parts.length > 1 ? [colonColour(parts), 0] : semicolonColour(fields, at);

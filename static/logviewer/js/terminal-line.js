@@ -67,6 +67,11 @@ export class TerminalLine {
     return !this.#written;
   }
 
+  /** Where the next character goes, from 0. */
+  get column() {
+    return this.#column();
+  }
+
   write(channel, pen, text) {
     this.#written = true;
     this.#steps -= text.length * STEPS_PER_CHARACTER;
