@@ -183,7 +183,7 @@ def test_without_scripts_the_steps_the_tail_and_the_links_are_there(
     page.goto(build.url)
     expect(page.locator("pre.plain")).to_have_text("last")
     expect(page.locator("pre.plain")).to_be_visible()
-    expect(page.locator(".plain-head span").first).to_contain_text("The last 64 KiB of")
+    expect(page.locator(".plain-head span").first).to_contain_text("The last 24 KiB of")
     whole, refresh = page.locator(".plain-head a").all()
     assert page.request.get(str(whole.get_attribute("href"))).text().startswith("first\n")
     expect(refresh).to_have_attribute("href", page.url.removeprefix(site.url))

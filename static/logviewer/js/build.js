@@ -1,12 +1,16 @@
 import { BuildSocket } from "./build-socket.js";
 import { BuildView } from "./build-view.js";
 import { LogArea } from "./log-area.js";
-import { afterEvent, chosenLog, chosenStep, fromSnapshot, isSettled } from "./build-state.js";
+import { TimelineView } from "./timeline-view.js";
+import { afterEvent, chosenLog, chosenStep, fromSnapshot, isSettled, openingOf } from "./build-state.js";
 
 /** The build page's wiring: socket to state, state to view, clicks and the address to what is chosen. */
 
-const buildId = document.querySelector("[data-build]").dataset.build;
+const TIMELINE_INTERVAL_MS = 1000;
+
+const { build: buildId, project, builder } = document.querySelector("[data-build]").dataset;
 const view = new BuildView();
+const timeline = new TimelineView(document.getElementById("timeline"));
 const area = new LogArea(document.getElementById("log-area"));
 
 let state = null;
@@ -28,9 +32,14 @@ function choice() {
   return { step: stepOf(url), log: url.searchParams.get("log") };
 }
 
+/** Why there is no log, and what would make one; templates/logviewer/parts/no_log.html says the same. */
 function whyNoLog(step) {
-  if (step) return step.state === "running" ? "This step has written nothing yet." : "This step has no log.";
-  return state.build.state === "running" ? "The log appears here with the first step." : "Nothing to show.";
+  if (step) return { text: step.state === "running" ? "This step has written nothing yet." : "This step has no log.", command: null };
+  if (state.build.state === "running") {
+    return { text: "The log appears here with the first step. In the build's command:", command: "buildlogs step compile -- make" };
+  }
+  const command = `buildlogs run --project ${project} --builder ${builder} -- make`;
+  return { text: "This build ended without a step. Give it one:", command };
 }
 
 /** Draws what the address asks for. `byItself`: the build went on, nobody chose anything. */
@@ -43,8 +52,9 @@ function show({ byItself = false } = {}) {
   view.showHead(build);
   view.showSteps(build, step);
   view.showPaneHead(step, log);
+  timeline.show(build, step);
   if (byItself && area.showsOther(log)) forgetMark();
-  area.show(log, whyNoLog(step));
+  area.show(log, log && openingOf(step, log, null), log ? null : whyNoLog(step));
 }
 
 /** Marked lines are those of one log: the next one begins without. */
@@ -84,10 +94,10 @@ const isPlain = (event) =>
 
 document.addEventListener("click", (event) => {
   if (event.target.closest?.(".log-number")) keepMarkedLog();
-  const link = event.target.closest?.("a.step, a.tab");
+  const link = event.target.closest?.("a.step, a.tab, a.step-link, .timeline a");
   if (!link || !state || !isPlain(event)) return;
   event.preventDefault();
-  const url = new URL(link.href);
+  const url = new URL(link.getAttribute("href"), location.href);
   if (url.href !== location.href) history.pushState(null, "", url);
   show();
 });
@@ -97,6 +107,12 @@ addEventListener("popstate", () => {
   current = null;
   show();
 });
+
+// What runs grows: each second its bars are a little longer.
+setInterval(() => {
+  if (state?.build.state !== "running" || document.hidden) return;
+  timeline.show(state.build, state.build.steps.find((step) => step.number === current) ?? null);
+}, TIMELINE_INTERVAL_MS);
 
 // A page from the back/forward cache has slept: what it shows is old, and its connections are gone.
 addEventListener("pageshow", (event) => {

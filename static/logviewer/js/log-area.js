@@ -22,9 +22,12 @@ export class LogArea {
     return this.#viewer !== null && log?.id !== this.#shown;
   }
 
-  /** Shows the log, a REST shape, or, where it is null, why there is none. */
-  show(log, reason) {
-    const wanted = log?.id ?? reason;
+  /**
+   * Shows the log, a REST shape, where it opens (see openingOf), or, where it is null, why there is none: `{text,
+   * command}`, the command being what would fill it, or null.
+   */
+  show(log, opensAt, reason) {
+    const wanted = log?.id ?? reason.text;
     if (wanted === this.#shown) {
       if (log) this.#viewer?.heard(log.state);
       return;
@@ -33,7 +36,8 @@ export class LogArea {
     this.#viewer = null;
     this.#shown = wanted;
     if (log === null) {
-      this.#element.replaceChildren(make("p", { class: "quiet" }, reason));
+      const command = reason.command && make("pre", { class: "command" }, make("code", {}, reason.command));
+      this.#element.replaceChildren(make("div", { class: "quiet" }, make("p", {}, reason.text), command));
       return;
     }
     const section = make("section", {
@@ -47,6 +51,7 @@ export class LogArea {
       "data-size": log.size,
       "data-lines": log.lines,
       "data-started": log.started_at,
+      "data-opens-at": opensAt,
     });
     this.#element.replaceChildren(section);
     this.#viewer = new LogViewer(section);

@@ -28,8 +28,9 @@ function socketAddress(path, base) {
  * between them: whether the end is followed, which lines are marked, and when to draw.
  *
  * The element says what to show: `data-socket`, `data-raw`, `data-state` (`open`, `finished`, `abandoned`),
- * `data-size`, `data-lines` and `data-started`. It dispatches `log:state` with `detail` `{state, log: {state, size,
- * lines}}`, where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or
+ * `data-size`, `data-lines`, `data-started`, and `data-opens-at`, where it opens unless the address marks lines: `L120`,
+ * `end`, or anything else for the end of a log that grows and the top of one that is over. It dispatches `log:state`
+ * with `detail` `{state, log: {state, size, lines}}`, where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or
  * `stopped`.
  */
 export class LogViewer {
@@ -62,7 +63,9 @@ export class LogViewer {
     this.#window = ownerDocument.defaultView;
     this.#log = { state: dataset.state, size: Number(dataset.size) || 0, lines: Number(dataset.lines) || 0 };
     this.#readAddress();
-    this.#follow = new Follow(this.#log.state !== "finished" && this.#mark === null);
+    this.#target ??= this.#opensAt();
+    const opensAtEnd = this.#log.state !== "finished" || dataset.opensAt === "end";
+    this.#follow = new Follow(opensAtEnd && this.#target === null);
     this.#view = new LogView(element, dataset.raw, {
       follow: () => this.#setFollow(!this.#follow.active),
       wrap: () => this.#setWrap(!this.#wrap),
@@ -101,7 +104,7 @@ export class LogViewer {
       onState: (state) => this.#setSocketState(state),
       onStart: (hello) => {
         this.#store.start(hello.line);
-        this.#target = this.#mark;
+        this.#target = this.#mark ?? this.#opensAt();
       },
       onHello: ({ state, size, lines }) => {
         this.#started = true;
@@ -256,6 +259,10 @@ export class LogViewer {
     this.#mark = parseMark(this.#window.location.hash);
     this.#markAnchor = this.#mark?.first ?? 1;
     this.#target = this.#mark;
+  }
+
+  #opensAt() {
+    return parseMark(`#${this.#element.dataset.opensAt ?? ""}`);
   }
 
   #addressChanged() {

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+
+import { chosenStep, firstFailed, openingOf, stepsListed } from "../../static/logviewer/js/build-state.js";
+
+// The same table is put to the server's choice in tests/unit/pages/test_choice.py.
+const table = JSON.parse(readFileSync(new URL("./choice.json", import.meta.url), "utf-8"));
+
+/** A step from words such as `finished failure`. */
+function makeStep(words, place) {
+  const [state, results = null] = words.split(" ");
+  return { id: 100 + place, number: place + 1, state, results, logs: [] };
+}
+
+for (const { name, steps, wanted, step, failed } of table.steps) {
+  test(`a build's page opens at: ${name}`, () => {
+    const build = { steps: steps.map(makeStep) };
+    assert.equal(chosenStep(build, { step: wanted, current: null })?.number ?? null, step);
+    assert.equal(firstFailed(build.steps)?.number ?? null, failed);
+  });
+}
+
+for (const { name, step, log, error, opens } of table.openings) {
+  test(`where a log opens: ${name}`, () => {
+    assert.equal(openingOf(makeStep(step, 0), { state: log }, error), opens);
+  });
+}
+
+test("of many steps the part around the chosen one is listed", () => {
+  for (const { count, chosen, ...places } of table.listed) assert.deepEqual(stepsListed(count, chosen), places);
+});
