@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -22,6 +23,8 @@ from logviewer.pages.timeline import timeline_of
 from logviewer.pages.usual import usual_seconds_before
 
 LINKED_SCHEMES = ("https://", "http://")
+MAX_PROPERTIES = 40  # and so long each: there may be 64 KiB of them, and a page is to be small
+MAX_PROPERTY_CHARACTERS = 200
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,15 @@ def _neighbour(build: Build, *, newer: bool) -> Build | None:
     return others.filter(number__lt=build.number).order_by("-number").first()
 
 
+def _properties(build: Build) -> list[tuple[str, str]]:
+    """The first properties as texts, the long ones cut."""
+    return [(_cut(name), _cut(str(value))) for name, value in islice(build.properties.items(), MAX_PROPERTIES)]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_PROPERTY_CHARACTERS else f"{text[:MAX_PROPERTY_CHARACTERS]}…"
+
+
 def _late_logs(build: Build) -> int:
     """How many logs of a build that is over are still being written."""
     if build.state != BuildState.FINISHED:
@@ -117,6 +129,7 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
     log = choose_log(logs, request.GET.get("log"))
     usual = usual_seconds_before(found.builder, found.number)
     failed = first_failed(steps)
+    properties = _properties(found)
     context = {
         "project": found.builder.project,
         "builder": found.builder,
@@ -128,6 +141,8 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
         "usual_seconds": usual,
         "revision": found.revision[:SHORT_REVISION_CHARACTERS],
         "origin": found.origin_url if found.origin_url.startswith(LINKED_SCHEMES) else "",
+        "properties": properties,
+        "are_cut": properties != [(name, str(value)) for name, value in found.properties.items()],
         "late_logs": _late_logs(found),
         "failed": failed,
         "failed_others": sum(map(is_bad, steps)) - 1 if failed else 0,

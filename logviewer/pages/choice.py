@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from logviewer.models import BuildState, LogFile, LogState, Step
 from logviewer.pages.status import is_bad
 
-MAX_STEPS_LISTED = 200  # beyond it the list shows a part: a page is no longer than that, whatever the build
+MAX_STEPS_LISTED = 100  # beyond it the list shows a part: a page is no longer than that, whatever the build
 
 
 def first_failed(steps: Sequence[Step]) -> Step | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from logviewer.models import Build, Builder, BuildState, Results
-from logviewer.pages.status import usual_seconds
-from logviewer.pages.strip import STRIP_BUILDS
+from statistics import median
 
-BUILDS_LOOKED_AT = 10 * STRIP_BUILDS  # a long row of failures must not make a page read a builder's whole history
+from logviewer.models import Build, Builder, BuildState, Results
+
+BUILDS_HELD_AGAINST = 30
+BUILDS_LOOKED_AT = 300  # a long row of failures must not make a page read a builder's whole history
 
 
 def usual_seconds_before(builder: Builder, number: int) -> float | None:
@@ -20,5 +21,8 @@ def usual_seconds_before(builder: Builder, number: int) -> float | None:
         number__gte=number - BUILDS_LOOKED_AT,
         state=BuildState.FINISHED,
         results__in=(Results.SUCCESS, Results.WARNINGS),
+        finished_at__isnull=False,
     )
-    return usual_seconds(went_through.order_by("-number")[:STRIP_BUILDS])
+    times = went_through.order_by("-number").values_list("started_at", "finished_at")[:BUILDS_HELD_AGAINST]
+    lengths = [(end - start).total_seconds() for start, end in times if end is not None]
+    return median(lengths) if lengths else None

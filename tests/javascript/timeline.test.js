@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
+import { placeAfterKey } from "../../static/logviewer/js/timeline-view.js";
 import { timelineOf } from "../../static/logviewer/js/timeline.js";
 
 // The same table is put to the server's drawing in tests/unit/pages/test_timeline.py.
@@ -39,4 +40,10 @@ test(table.many.name, () => {
   assert.equal(bars.length, table.many.bars);
   assert.deepEqual(drawn(bars[1]).slice(0, 5), table.many.second);
   assert.deepEqual(drawn(bars.at(-1)).slice(0, 5), table.many.last);
+});
+
+test("arrow keys go from bar to bar and stop at the ends, other keys go nowhere", () => {
+  const after = (key, place) => placeAfterKey(key, place, 3);
+  assert.deepEqual([after("ArrowRight", 0), after("ArrowRight", 2), after("ArrowLeft", 1), after("ArrowLeft", 0)], [1, 2, 0, 0]);
+  assert.deepEqual([after("Home", 2), after("End", 0), after("Enter", 1), after("toString", 1)], [0, 2, null, null]);
 });

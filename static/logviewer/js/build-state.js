@@ -8,7 +8,7 @@
 
 const BAD_RESULTS = new Set(["failure", "exception"]);
 /** Beyond it the list shows a part: a page is no longer than that, whatever the build. */
-const MAX_STEPS_LISTED = 200;
+const MAX_STEPS_LISTED = 100;
 
 /** The state that a `snapshot` message says. */
 export function fromSnapshot(message) {

@@ -23,6 +23,10 @@ export class BuildView {
   #steps = document.getElementById("steps");
   #drawn = new Map();
 
+  constructor() {
+    this.#steps.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+
   get sprite() {
     return this.#head.dataset.sprite;
   }

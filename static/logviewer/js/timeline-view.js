@@ -12,7 +12,7 @@ const DIAMOND = "m3 0 3 3-3 3-3-3z";
 /** Where the key leads from the bar at `place` among `count`, or null. */
 export function placeAfterKey(key, place, count) {
   const places = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: count - 1 };
-  return key in places ? Math.min(count - 1, Math.max(0, places[key])) : null;
+  return Object.hasOwn(places, key) ? Math.min(count - 1, Math.max(0, places[key])) : null;
 }
 
 function makeSvg(name, attributes = {}, ...children) {
@@ -63,7 +63,7 @@ export class TimelineView {
   }
 
   #add() {
-    const link = makeSvg("a", {}, makeSvg("title"), makeSvg("rect", { class: "span", height: BAR_PX, rx: 2 }));
+    const link = makeSvg("a", {}, makeSvg("title"), makeSvg("rect", { class: "span", height: BAR_PX, rx: 1 }));
     const item = makeSvg("g", { role: "listitem" }, link);
     this.#element.insertBefore(item, this.#element.querySelector("line"));
     return item;
