@@ -130,8 +130,8 @@ def filled(site: Site) -> Iterator[None]:
     """Fill the site; a build runs as long as the context is open."""
     site.add_projects()
     site.run(_ADD_ADMIN)
-    _add_history(site, BUILDER, HISTORY)
-    _add_history(site, "macos-clang", HISTORY[:7])
+    add_history(site, BUILDER, HISTORY)
+    add_history(site, "macos-clang", HISTORY[:7])
     site.run(_MOVE_INTO_THE_PAST)
     add_long(site)
     _add_steps(site)
@@ -220,7 +220,8 @@ def _begin(site: Site, script: str, title: str) -> subprocess.Popen[bytes]:
     return site.start_agent("build", "--builder", BUILDER, *about, *origin, "--", "bash", "-c", script)
 
 
-def _add_history(site: Site, builder: str, history: str) -> None:
+def add_history(site: Site, builder: str, history: str) -> None:
+    """Add builds with these results, a letter each."""
     for place, letter in enumerate(history):
         about = {"title": _TITLES[place % len(_TITLES)], "branch": "main" if place % 5 else "retention"}
         revision = f"{(place + 1) * 0x9E3779B97F4A7C15 % 2**160:040x}"[::-1]
