@@ -21,6 +21,7 @@ from logviewer.doors.metrics import count_traffic  # noqa: E402
 from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
 from logviewer.doors.shutdown import end_well, shutdown  # noqa: E402
+from logviewer.insight.background import BackgroundInsight  # noqa: E402
 from logviewer.live import chunk_store  # noqa: E402
 from logviewer.live.announce import announcer  # noqa: E402
 from logviewer.live.write_behind import write_behind  # noqa: E402
@@ -62,6 +63,10 @@ if settings.UPKEEP_IN_SERVER:
     upkeep = BackgroundUpkeep()
     upkeep.start()
     shutdown.at_first(upkeep.stop)
+if settings.INSIGHT_IN_SERVER:
+    insight = BackgroundInsight()
+    insight.start()
+    shutdown.at_first(insight.stop)
 shutdown.at_last(partial(write_behind.flush, FLUSH_SECONDS))
 shutdown.at_last(partial(announcer.flush, FLUSH_SECONDS))
 shutdown.at_last(chunk_store().close)

@@ -35,6 +35,7 @@ LOG_STORE = environment.log_store(
     environment.text("BUILDLOGS_S3_REGION") or None,
 )
 UPKEEP_IN_SERVER = environment.flag("BUILDLOGS_UPKEEP_IN_SERVER", default=True)
+INSIGHT_IN_SERVER = environment.flag("BUILDLOGS_INSIGHT_IN_SERVER", default=True)
 # A build whose writer was not heard for so many seconds is shown as abandoned; a day later it is finished.
 ABANDON_AFTER_SECONDS = environment.number("BUILDLOGS_ABANDON_AFTER", 3600, least=1, most=10**8)
 LISTENING_TIMES = True  # servers note when they could hear writers

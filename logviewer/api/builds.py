@@ -6,7 +6,7 @@ from typing import Annotated
 
 from django.db.models import QuerySet
 from ninja import Query, Router, Status
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
@@ -45,6 +45,7 @@ from logviewer.resources.shapes import (
     build_shape,
     step_shape,
 )
+from logviewer.resources.summary import BuildSummary, build_summary
 
 router = Router(tags=["builds"])
 
@@ -150,6 +151,17 @@ def _id_of(cursor: str) -> int:
 def get_build(request: ApiRequest, build_id: int) -> BuildShape:
     """Show a build."""
     return build_shape(readable_build(request.auth, build_id))
+
+
+class NoQuery(BaseModel):
+    """An address that takes no parameters."""
+
+
+@router.get("/{int:build_id}/summary", response=BuildSummary, summary="Why a build failed, in at most 64 KiB")
+def get_build_summary(request: ApiRequest, build_id: int) -> BuildSummary:
+    """Failed steps, the first errors of their logs with the lines around them, and their last lines."""
+    refuse_unknown(request, NoQuery)
+    return build_summary(readable_build(request.auth, build_id))
 
 
 @router.patch("/{int:build_id}", response=BuildShape, summary="Change what a build says of itself")

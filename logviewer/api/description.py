@@ -125,13 +125,33 @@ LINES = _object(
     }
 )
 GAP = _object({"n": {**INTEGER, "description": "the line before which it was silent"}, "seconds": {"type": "number"}})
+ERROR = _object(
+    {
+        "n": {**INTEGER, "description": "number of the line"},
+        "level": {"type": "string", "enum": ["error", "warning"]},
+        "text": {"type": "string", "description": "what it says, at most 500 characters"},
+    },
+    {
+        "file": {"type": "string", "description": "the source file that it names"},
+        "line": {**INTEGER, "description": "and the line there"},
+    },
+)
+FOLD = _object(
+    {
+        "start": {**INTEGER, "description": "its first line, the one with the marker"},
+        "end": {"type": ["integer", "null"], "description": "its last line; null while it is open"},
+        "name": {"type": "string"},
+        "level": {**INTEGER, "description": "1: in no other"},
+    },
+    {"seconds": {"type": "number", "description": "how long it took, where that is known"}},
+)
 MARKS = _object(
     {
-        "errors": {"type": "array", "items": {"type": "object"}},
-        "folds": {"type": "array", "items": {"type": "object"}},
+        "errors": {"type": "array", "description": "the first 1000 errors and 500 warnings", "items": ERROR},
+        "folds": {"type": "array", "description": "the first 2000", "items": FOLD},
         "gaps": {"type": "array", "items": GAP},
         "counts": {
-            **_object({"errors": INTEGER, "folds": INTEGER, "gaps": INTEGER}),
+            **_object({"errors": INTEGER, "warnings": INTEGER, "folds": INTEGER, "gaps": INTEGER}),
             "description": "of all there are, where not all are told",
         },
     }
@@ -209,7 +229,7 @@ DOORS: dict[str, Any] = {
         "get": {
             "operationId": "read_marks",
             "tags": ["logs"],
-            "summary": "Places of the log that are worth a look: so far its longest silences",
+            "summary": "Places of the log that are worth a look: errors, warnings, folds, its longest silences",
             "parameters": [LOG_ID],
             "responses": {"200": {"description": "The places, in the order of lines", "content": _json(MARKS)}},
         }

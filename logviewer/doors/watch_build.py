@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from django.core.exceptions import ObjectDoesNotExist
+from django.db.models import Q
 
 from logviewer.chunkstore import ChunkStoreError
 from logviewer.doors.feed import Feed, Message, message_text
@@ -26,6 +27,9 @@ PROGRESS_INTERVAL_SECONDS = 0.5
 ROWS_INTERVAL_SECONDS = 1.0
 """How often the rows are looked at of open logs that are not watched."""
 
+COUNTS_PAUSES_SECONDS = (1.0, 2.0)
+"""After a log grew its errors are looked up so many seconds later: insight takes a moment."""
+
 MAX_WATCHED_LOGS = 100
 """Open logs of one build that are watched in the store, two descriptors each, the newest first. How far others have
 come is looked up in the database, which is a second behind or so."""
@@ -38,9 +42,12 @@ class BuildFeed(Feed):
         super().__init__(hub, noun)
         self._watches: dict[int, LogWatch] = {}
         self._unwatched: list[int] = []
-        self._told: dict[int, int] = {}
+        self._told: dict[int, tuple[int, ...]] = {}
+        self._counts: dict[int, tuple[int, int]] = {}
         self._grown = asyncio.Event()
+        self._counting = asyncio.Event()
         self.spawn(self._tell_progress())
+        self.spawn(self._follow_counts())
 
     @staticmethod
     def noun_of(number: int) -> Noun:
@@ -74,13 +81,13 @@ class BuildFeed(Feed):
             del self._told[log_id]
         for log_id in chosen.keys() - self._watches.keys():
             try:
-                watch = await self.hub.watch(log_id, chosen[log_id], self._grown.set)
+                watch = await self.hub.watch(log_id, chosen[log_id], self._wake)
             except (ChunkStoreError, OSError):  # its own page says what is wrong with it; the other logs go on
                 logger.exception("log %s is not watched", log_id)
                 continue
-            watch.rest(self._grown.set)
+            watch.rest(self._wake)
             self._watches[log_id] = watch
-        self._grown.set()
+        self._wake()
 
     def stop(self) -> None:
         """End, and watch no log any more."""
@@ -89,10 +96,15 @@ class BuildFeed(Feed):
 
     def _unwatch_logs(self, log_ids: set[int]) -> None:
         for log_id in log_ids:
-            self.hub.unwatch(self._watches.pop(log_id), self._grown.set)
+            self.hub.unwatch(self._watches.pop(log_id), self._wake)
+
+    def _wake(self) -> None:
+        """Some open log grew."""
+        self._grown.set()
+        self._counting.set()
 
     async def _tell_progress(self) -> None:
-        """Say sizes and line counts of open logs that grew, at most twice a second."""
+        """Say sizes and counts of open logs that changed, at most twice a second."""
         while True:
             try:
                 async with asyncio.timeout(ROWS_INTERVAL_SECONDS if self._unwatched else None):
@@ -102,12 +114,38 @@ class BuildFeed(Feed):
             self._grown.clear()
             rows = await self._rows_of_unwatched()
             known = [(log_id, watch.end.size, watch.end.lines) for log_id, watch in self._watches.items()] + rows
-            grown = [(log_id, size, lines) for log_id, size, lines in known if size != self._told.get(log_id, 0)]
-            if grown:
-                self._told.update((log_id, size) for log_id, size, _lines in grown)
-                logs = [{"id": log_id, "size": size, "lines": lines} for log_id, size, lines in grown]
-                self.tell(Message(None, message_text({"type": "progress", "logs": logs})))
+            changed = [self._progress(*each) for each in known if self._is_news(*each)]
+            if changed:
+                self.tell(Message(None, message_text({"type": "progress", "logs": changed})))
             await asyncio.sleep(PROGRESS_INTERVAL_SECONDS)
+
+    def _is_news(self, log_id: int, size: int, _lines: int) -> bool:
+        """Whether the log has another size, or other counts of errors and warnings, than was told."""
+        news = (size, *self._counts.get(log_id, (0, 0)))
+        is_news = news != self._told.get(log_id, (0, 0, 0))
+        self._told[log_id] = news
+        return is_news
+
+    def _progress(self, log_id: int, size: int, lines: int) -> dict[str, int]:
+        """What is told of one log: errors and warnings where it has any."""
+        progress = {"id": log_id, "size": size, "lines": lines}
+        errors, warnings = self._counts.get(log_id, (0, 0))
+        return {**progress, "errors": errors, "warnings": warnings} if errors or warnings else progress
+
+    async def _follow_counts(self) -> None:
+        """Look up how many errors and warnings the open logs have, soon after some grew and a while later."""
+        while True:
+            await self._counting.wait()
+            self._counting.clear()
+            for pause_seconds in COUNTS_PAUSES_SECONDS:
+                await asyncio.sleep(pause_seconds)
+                try:
+                    counts = await in_database(_counts, [*self._watches, *self._unwatched])
+                except AWAY_ERRORS:
+                    continue
+                if counts != self._counts:
+                    self._counts = counts
+                    self._grown.set()
 
     async def _rows_of_unwatched(self) -> list[tuple[int, int, int]]:
         """Id, size and lines of the open logs that are not watched; nothing while the database is away."""
@@ -157,3 +195,9 @@ def _open_logs(build_id: int) -> dict[int, str]:
 def _rows(log_ids: list[int]) -> list[tuple[int, int, int]]:
     """Id, size and lines of logs, as the database knows them."""
     return list(LogFile.objects.filter(pk__in=log_ids).values_list("pk", "size", "lines"))
+
+
+def _counts(log_ids: list[int]) -> dict[int, tuple[int, int]]:
+    """Errors and warnings of logs that have any."""
+    logs = LogFile.objects.filter(Q(errors__gt=0) | Q(warnings__gt=0), pk__in=log_ids)
+    return {log_id: (errors, warnings) for log_id, errors, warnings in logs.values_list("pk", "errors", "warnings")}

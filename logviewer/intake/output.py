@@ -20,6 +20,18 @@ from logviewer.live.store import chunk_store
 from logviewer.models import Completeness, LogFile, LogState
 from logviewer.models.states import check_transition
 
+FINISH_FIELDS = (
+    "size",
+    "lines",
+    "received",
+    "omitted",
+    "sha256",
+    "text_sha256",
+    "state",
+    "finished_at",
+    "completeness",
+)
+
 
 def append_output(
     log_id: int,
@@ -94,7 +106,7 @@ def record_finish(row: LogFile, finished: Finished, at: datetime | None = None) 
         row.state = LogState.FINISHED
         row.finished_at = at or timezone.now()
     row.completeness = _completeness(row, finished)
-    row.save()
+    row.save(update_fields=FINISH_FIELDS)  # what insight counts meanwhile stays
 
 
 def _completeness(row: LogFile, finished: Finished) -> Completeness:

@@ -12,7 +12,7 @@ from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
-from logviewer.live import hub
+from logviewer.live import grown, hub
 from logviewer.live.events import (
     WRITERS_GROUP,
     BuildChanged,
@@ -38,6 +38,7 @@ MAX_WAITING = 10_000  # groups; more means that nothing was sent for long, and t
 def log_grew(log_id: int, size: int) -> None:
     """Tell everyone who watches the log that `size` bytes are stored, or that it is finished."""
     hub.wake_everywhere(log_id)
+    grown.logs.note(log_id)
     _tell(log_group(log_id), LogChunk(type="log.chunk", log=log_id, size=size))
 
 

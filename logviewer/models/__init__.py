@@ -1,10 +1,11 @@
-"""The nouns: projects, builders, builds, steps, log files, tokens.
+"""The nouns: projects, builders, builds, steps, log files and what was found in them, tokens.
 
 The database knows of logs, it never holds their bytes; sizes and states of logs kept here are a cache of the chunk
 store's index. Changes of state go through `states`; creating and finishing is intake's business.
 """
 
 from logviewer.models.build import Build, Step
+from logviewer.models.inspection import Annotation, Fold, Inspection
 from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
 from logviewer.models.project import Builder, Project
@@ -12,6 +13,7 @@ from logviewer.models.states import (
     BuildState,
     Completeness,
     IllegalTransition,
+    Level,
     LogForm,
     LogState,
     LogType,
@@ -22,11 +24,15 @@ from logviewer.models.states import (
 from logviewer.models.token import Token, TokenScope
 
 __all__ = [
+    "Annotation",
     "Build",
     "BuildState",
     "Builder",
     "Completeness",
+    "Fold",
     "IllegalTransition",
+    "Inspection",
+    "Level",
     "ListeningTime",
     "LogFile",
     "LogForm",

@@ -14,6 +14,8 @@ class LogFile(models.Model):
     """One log of a step. Its bytes lie in the chunk store under `storage_key`.
 
     `size`, `lines`, `received`, `omitted` are a cache of the index, at most about a second old while the log is open.
+    `errors` and `warnings` count the lines that are some in the first `looked_bytes` of the text; once the log is
+    finished and that is all of it, it is `looked_through`.
     `form` follows the store once a log is finished; `stored_bytes` is the size of its sealed file, 0 while plain.
     """
 
@@ -26,6 +28,10 @@ class LogFile(models.Model):
     lines = models.PositiveBigIntegerField(default=0)
     received = models.PositiveBigIntegerField(default=0)
     omitted = models.PositiveBigIntegerField(default=0)
+    errors = models.PositiveBigIntegerField(default=0, editable=False)
+    warnings = models.PositiveBigIntegerField(default=0, editable=False)
+    looked_bytes = models.PositiveBigIntegerField(default=0, editable=False)
+    looked_through = models.BooleanField(default=False, editable=False)
     sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
     text_sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
     completeness = models.CharField(max_length=10, choices=Completeness.choices, null=True, blank=True)  # noqa: DJ001
@@ -50,6 +56,10 @@ class LogFile(models.Model):
                 fields=["form", "state", "id"],
                 name="log_to_seal",
                 condition=models.Q(state=LogState.FINISHED, form=LogForm.PLAIN),
+            ),
+            # What insight has yet to look at: open logs and a few that ended lately.
+            models.Index(
+                fields=["looked_through", "id"], name="log_to_look_at", condition=models.Q(looked_through=False)
             ),
             models.Index(fields=["id"], name="log_to_move", condition=models.Q(form=LogForm.SEALED)),
         ]

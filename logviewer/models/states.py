@@ -64,6 +64,13 @@ class Results(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+class Level(models.TextChoices):
+    """How bad a line of a log is."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
 class Completeness(models.TextChoices):
     """How sure it is that a finished log holds all that its writer had to say (storage.md)."""
 

@@ -17,6 +17,8 @@ from typing_extensions import TypedDict  # pydantic reads these for the OpenAPI 
 from logviewer.chunkstore import ChunkStoreError, LogEnd, NoSuchLog
 from logviewer.live.store import chunk_store
 from logviewer.models import Build, Builder, Completeness, LogFile, LogState, Project, Step
+from logviewer.resources.annotations import FirstError as FirstError
+from logviewer.resources.annotations import first_error as first_error
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +55,10 @@ class LogLinks(TypedDict):
 
 
 class LogShape(TypedDict):
-    """A log; `completeness` is null while it may still grow."""
+    """A log; `completeness` is null while it may still grow.
+
+    `errors` and `warnings` count its lines that were recognised as some so far, a moment behind what is stored.
+    """
 
     id: int
     name: str
@@ -64,6 +69,8 @@ class LogShape(TypedDict):
     lines: int
     received: int
     omitted: int
+    errors: int
+    warnings: int
     sha256: str | None
     text_sha256: str | None
     completeness: str | None
@@ -211,6 +218,8 @@ def log_shape(log: LogFile, end: LogEnd | None) -> LogShape:
         lines=log.lines,
         received=log.received,
         omitted=log.omitted,
+        errors=log.errors,
+        warnings=log.warnings,
         sha256=log.sha256,
         text_sha256=log.text_sha256,
         completeness=log.completeness,

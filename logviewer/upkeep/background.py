@@ -8,8 +8,8 @@ import time
 
 from django.db import Error, connections
 
+from logviewer.live.retries import Retries
 from logviewer.upkeep.moving import Mover
-from logviewer.upkeep.retries import Retries
 from logviewer.upkeep.sealing import seal_waiting
 from logviewer.upkeep.silence import give_up_silent, round_seconds
 from logviewer.upkeep.unrecorded import record_finishes

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from logviewer.chunkstore import ArchiveAway, ChunkStoreError, LogLocked, NoSuchLog
+from logviewer.live.retries import Retries
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile, LogForm
 from logviewer.upkeep.batches import in_batches
-from logviewer.upkeep.retries import Retries
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from django.db.models import QuerySet
 
 from logviewer.chunkstore import ChunkStoreError, LogLocked, StorageFull
 from logviewer.chunkstore.sealing import THREADS
+from logviewer.live.retries import Retries
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile, LogForm, LogState
 from logviewer.upkeep.batches import in_batches
-from logviewer.upkeep.retries import Retries
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ from django.utils import timezone
 from logviewer.chunkstore import ChunkStoreError
 from logviewer.intake.changes import heartbeat_precision
 from logviewer.intake.silence import abandon_build, end_abandoned_build
+from logviewer.live.retries import Retries
 from logviewer.models import Build, BuildState, LogFile, LogState
 from logviewer.upkeep.listening import listening_since
-from logviewer.upkeep.retries import Retries
 
 logger = logging.getLogger(__name__)
 

@@ -34,7 +34,7 @@ def test_the_longest_silences_are_told_with_the_lines_that_end_them(writer: Writ
         "errors": [],
         "folds": [],
         "gaps": [{"n": 2, "seconds": 300.0}, {"n": 4, "seconds": 90.0}],
-        "counts": {"errors": 0, "folds": 0, "gaps": 2},
+        "counts": {"errors": 0, "warnings": 0, "folds": 0, "gaps": 2},
     }
     assert get(writer, log).json() == expected
     assert writer.finish(log["id"]).status_code == 200
@@ -43,7 +43,7 @@ def test_the_longest_silences_are_told_with_the_lines_that_end_them(writer: Writ
 
 
 def test_a_log_without_any_has_none(writer: Writer) -> None:
-    nothing = {"errors": [], "folds": [], "gaps": [], "counts": {"errors": 0, "folds": 0, "gaps": 0}}
+    nothing = {"errors": [], "folds": [], "gaps": [], "counts": {"errors": 0, "warnings": 0, "folds": 0, "gaps": 0}}
     assert get(writer, writer.new_log()).json() == nothing
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from logviewer.live.retries import Retries
 from logviewer.upkeep.moving import Moved, Mover
 from logviewer.upkeep.progress import progress_bar
-from logviewer.upkeep.retries import Retries
 from logviewer.upkeep.sealing import seal_waiting, waiting_logs
 from logviewer.upkeep.silence import give_up_silent
 from logviewer.upkeep.unrecorded import record_finishes

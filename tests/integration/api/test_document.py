@@ -21,6 +21,7 @@ CONTRACT = {
     "/api/v1/builds/{build_id}/finish": {"post"},
     "/api/v1/builds/{build_id}/heartbeat": {"post"},
     "/api/v1/builds/{build_id}/steps": {"post"},
+    "/api/v1/builds/{build_id}/summary": {"get"},
     "/api/v1/steps/{step_id}/finish": {"post"},
     "/api/v1/steps/{step_id}/logs": {"post"},
     "/api/v1/logs/{log_id}": {"get"},

@@ -10,9 +10,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from logviewer.chunkstore import Archive, ArchiveDiffers, Channel, Entry, Form
-from logviewer.live import chunk_store
+from logviewer.live import chunk_store, retries
 from logviewer.models import LogFile, LogForm, LogState
-from logviewer.upkeep import moving, retries
+from logviewer.upkeep import moving
 from logviewer.upkeep.moving import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, Moved, Mover
 from tests.archives import ask_again
 from tests.factories import make_log

@@ -12,11 +12,11 @@ from django.db import OperationalError, connection
 
 from logviewer.chunkstore import Entry, LogLocked, StorageFull
 from logviewer.intake.output import append_output, finish_log
+from logviewer.live.retries import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MAX_REMEMBERED, Retries
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile, LogForm
 from logviewer.upkeep import background
 from logviewer.upkeep.background import BackgroundUpkeep
-from logviewer.upkeep.retries import FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS, MAX_REMEMBERED, Retries
 from logviewer.upkeep.sealing import BATCH_LOGS, seal_waiting, waiting_logs
 from tests.factories import make_log, make_step
 

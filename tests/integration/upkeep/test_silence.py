@@ -17,10 +17,10 @@ from logviewer.intake.builds import finish_build, note_heartbeat
 from logviewer.intake.logs import create_log
 from logviewer.intake.output import append_output, finish_log
 from logviewer.intake.steps import create_step, finish_step
+from logviewer.live.retries import Retries
 from logviewer.live.store import chunk_store
 from logviewer.models import Build, ListeningTime, LogFile, Project, Results, Step
 from logviewer.upkeep.listening import KEPT, Listener, listening_since, longest_gap
-from logviewer.upkeep.retries import Retries
 from logviewer.upkeep.silence import END_AFTER, give_up_silent
 from logviewer.upkeep.unrecorded import record_finishes
 from tests.factories import make_build, make_log, make_step
