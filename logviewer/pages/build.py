@@ -21,6 +21,7 @@ from logviewer.pages.page import page
 from logviewer.pages.status import is_bad, status_word
 from logviewer.pages.timeline import timeline_of
 from logviewer.pages.usual import usual_seconds_before
+from logviewer.resources.annotations import first_error, first_error_line
 
 LINKED_SCHEMES = ("https://", "http://")
 MAX_PROPERTIES = 40  # and so long each: there may be 64 KiB of them, and a page is to be small
@@ -126,7 +127,7 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
     steps = list(found.steps.all())
     step = choose_step(steps, request.GET.get("step"))
     logs = list(step.logs.all()) if step else []
-    log = choose_log(logs, request.GET.get("log"))
+    log = choose_log(step, logs, request.GET.get("log"))
     usual = usual_seconds_before(found.builder, found.number)
     failed = first_failed(steps)
     properties = _properties(found)
@@ -151,7 +152,8 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
         "step": _step_row(found, step, step, now) if step else None,
         "tabs": _log_tabs(step, logs, log),
         "mount": mount_of(log) if log else None,
-        "opens_at": opening_of(step, log, None) if step and log else "",
+        "opens_at": opening_of(step, log, first_error_line(log)) if step and log else "",
+        "error": first_error(found) if is_bad(found) else None,
         "older": _neighbour(found, newer=False),
         "newer": _neighbour(found, newer=True),
         "server": request.build_absolute_uri("/").rstrip("/"),

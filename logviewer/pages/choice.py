@@ -38,11 +38,15 @@ def choose_step(steps: Sequence[Step], wanted: str | None) -> Step | None:
     return steps[0] if steps else None
 
 
-def choose_log(logs: Sequence[LogFile], wanted: str | None) -> LogFile | None:
-    """The log whose slug is `wanted`; else the first."""
+def choose_log(step: Step | None, logs: Sequence[LogFile], wanted: str | None) -> LogFile | None:
+    """The step's log whose slug is `wanted`; else, of a failed step, the first that has errors; else the first."""
     for log in logs:
         if log.slug == wanted:
             return log
+    if step is not None and is_bad(step):
+        for log in logs:
+            if log.errors:
+                return log
     return logs[0] if logs else None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,8 @@ from tests.browser.log import Log
 from tests.browser.site import PUBLIC, Site, ToldBuild
 
 pytestmark = pytest.mark.browser
+
+WAIT_SECONDS = 15
 
 
 class WrittenBuild:
@@ -109,6 +112,30 @@ def test_a_failed_build_opens_at_the_end_of_its_failed_step_and_says_so(page: Pa
     expect(page.get_by_text("output of test")).to_be_in_viewport()
     expect(page.locator("#failed")).to_have_text("failed at test")
     assert "favicon-failed" in str(page.locator("link[rel=icon]").get_attribute("href"))
+
+
+def test_a_failed_build_opens_at_its_first_error_by_itself_and_by_a_click(
+    page: Page, site: Site, build: WrittenBuild
+) -> None:
+    build.end(build.start("configure"))
+    around = "".join(f"cc -c unit_{number}.c\n" for number in range(1, 500))
+    step = build.start("compile", f"{around}src/main.c:7:1: error: 'limit' undeclared\n{around}")
+    build.end(step, "failure")
+    build.finish("failure")
+    until = time.monotonic() + WAIT_SECONDS
+    while not site.writer.http.get(f"/logs/{step[1]}").json()["errors"]:
+        assert time.monotonic() < until, "nobody recognised the error"
+        time.sleep(0.05)
+    page.goto(build.url)
+    told = page.locator(".first-error a")
+    expect(told).to_have_text("src/main.c:7: 'limit' undeclared")
+    expect(Log(page).line("src/main.c:7:1: error")).to_be_in_viewport()
+    page.locator(".step", has_text="configure").click()
+    expect(page.get_by_text("output of configure")).to_be_visible()
+    page.locator(".step", has_text="compile").click()
+    expect(Log(page).line("src/main.c:7:1: error")).to_be_in_viewport()
+    told.click()
+    expect(Log(page).marked).to_have_text(["src/main.c:7:1: error: 'limit' undeclared"])
 
 
 def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, failed: WrittenBuild) -> None:

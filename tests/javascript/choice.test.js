@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { chosenStep, firstFailed, openingOf, stepsListed } from "../../static/logviewer/js/build-state.js";
+import { chosenLog, chosenStep, firstFailed, openingOf, stepsListed } from "../../static/logviewer/js/build-state.js";
 
 // The same table is put to the server's choice in tests/unit/pages/test_choice.py.
 const table = JSON.parse(readFileSync(new URL("./choice.json", import.meta.url), "utf-8"));
@@ -20,6 +20,19 @@ for (const { name, steps, wanted, step, failed } of table.steps) {
     assert.equal(firstFailed(build.steps)?.number ?? null, failed);
   });
 }
+
+for (const { name, step, logs, wanted, log } of table.logs) {
+  test(`the log of a step that is shown: ${name}`, () => {
+    const drawn = { ...makeStep(step, 0), logs: logs.map(([slug, errors], place) => ({ id: place + 1, slug, errors })) };
+    assert.equal(chosenLog(drawn, wanted)?.slug ?? null, log);
+  });
+}
+
+test("the log that is shown stays, whatever its neighbours turn out to hold", () => {
+  const logs = [{ id: 1, slug: "stdio", errors: 0 }, { id: 2, slug: "junit", errors: 9 }];
+  assert.equal(chosenLog({ ...makeStep("finished failure", 0), logs }, null, 1).slug, "stdio");
+  assert.equal(chosenLog({ ...makeStep("finished failure", 0), logs }, "junit", 1).slug, "junit");
+});
 
 for (const { name, step, log, error, opens } of table.openings) {
   test(`where a log opens: ${name}`, () => {

@@ -85,9 +85,15 @@ export function chosenStep(build, choice) {
   return current ?? firstFailed(steps) ?? steps.findLast((step) => step.state === "abandoned") ?? steps[0] ?? null;
 }
 
-/** The log of the step to show: the one of that slug, or the first. */
-export function chosenLog(step, slug) {
-  return step?.logs.find((log) => log.slug === slug) ?? step?.logs[0] ?? null;
+/**
+ * The log of the step to show: the one of that slug; else the one that is shown now, by its id; else, of a failed step,
+ * the first that has errors; else the first.
+ */
+export function chosenLog(step, slug, current = null) {
+  if (step === null) return null;
+  const { logs } = step;
+  const chosen = logs.find((log) => log.slug === slug) ?? logs.find((log) => log.id === current);
+  return chosen ?? (isBad(step) ? logs.find((log) => log.errors > 0) : undefined) ?? logs[0] ?? null;
 }
 
 /**

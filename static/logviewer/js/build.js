@@ -1,8 +1,9 @@
 import { BuildSocket } from "./build-socket.js";
 import { BuildView } from "./build-view.js";
 import { LogArea } from "./log-area.js";
+import { firstErrorLine } from "./first-error.js";
 import { TimelineView } from "./timeline-view.js";
-import { afterEvent, chosenLog, chosenStep, fromSnapshot, isSettled, openingOf } from "./build-state.js";
+import { afterEvent, chosenLog, chosenStep, fromSnapshot, isBad, isSettled, openingOf } from "./build-state.js";
 
 /** The build page's wiring: socket to state, state to view, clicks and the address to what is chosen. */
 
@@ -42,19 +43,23 @@ function whyNoLog(step) {
   return { text: "This build ended without a step. Give it one:", command };
 }
 
+async function openingIn(step, log) {
+  return openingOf(step, log, isBad(step) ? await firstErrorLine(log) : null);
+}
+
 /** Draws what the address asks for. `byItself`: the build went on, nobody chose anything. */
 function show({ byItself = false } = {}) {
   const { build } = state;
   const { step: wanted, log: slug } = choice();
   const step = chosenStep(build, { step: wanted, current });
-  const log = chosenLog(step, step?.number === wanted ? slug : null);
+  const log = chosenLog(step, step?.number === wanted ? slug : null, area.shown);
   current = step?.number ?? null;
   view.showHead(build);
   view.showSteps(build, step);
   view.showPaneHead(step, log);
   timeline.show(build, step);
   if (byItself && area.showsOther(log)) forgetMark();
-  area.show(log, log && openingOf(step, log, null), log ? null : whyNoLog(step));
+  area.show(log, () => openingIn(step, log), log ? null : whyNoLog(step));
 }
 
 /** Marked lines are those of one log: the next one begins without. */

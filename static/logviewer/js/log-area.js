@@ -17,16 +17,21 @@ export class LogArea {
     }
   }
 
+  /** The id of the log that is shown; null, or the words that stand there, where none is. */
+  get shown() {
+    return this.#shown;
+  }
+
   /** Whether a log is shown, and it is not this one. */
   showsOther(log) {
     return this.#viewer !== null && log?.id !== this.#shown;
   }
 
   /**
-   * Shows the log, a REST shape, where it opens (see openingOf), or, where it is null, why there is none: `{text,
-   * command}`, the command being what would fill it, or null.
+   * Shows the log, a REST shape, or, where it is null, why there is none: `{text, command}`, the command being what
+   * would fill it, or null. `opening()` is asked where a log opens that is not shown yet (see openingOf), or promises it.
    */
-  show(log, opensAt, reason) {
+  async show(log, opening, reason) {
     const wanted = log?.id ?? reason.text;
     if (wanted === this.#shown) {
       if (log) this.#viewer?.heard(log.state);
@@ -40,6 +45,9 @@ export class LogArea {
       this.#element.replaceChildren(make("div", { class: "quiet" }, make("p", {}, reason.text), command));
       return;
     }
+    this.#element.replaceChildren();
+    const opensAt = await opening();
+    if (this.#shown !== wanted || this.#viewer !== null) return; // meanwhile something else was chosen
     const section = make("section", {
       class: "log-viewer",
       "aria-label": `Log ${log.name}`,

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from logviewer.chunkstore import Channel, Entry
 from logviewer.live.store import chunk_store
-from logviewer.models import Build, LogFile, Step
+from logviewer.models import Annotation, Build, LogFile, Step
 from logviewer.models.build import MAX_NAME_CHARACTERS
 from tests.factories import make_build, make_builder, make_log, make_step
 
@@ -81,6 +81,22 @@ def test_a_log_says_where_it_opens_on_both_of_its_pages(client: Client, results:
     assert f'data-opens-at="{opens}"' in client.get(log.get_absolute_url()).content.decode()
 
 
+def test_a_failed_build_opens_at_its_first_error_and_tells_it(client: Client) -> None:
+    build = make_finished("failure", 10)
+    step = make_step(build=build, state="finished", results="failure")
+    make_log(step=step, state="finished")
+    log = make_log(step=step, name="junit", state="finished", errors=2)
+    Annotation.objects.create(log=log, line=3, level="warning", message="deprecated")
+    Annotation.objects.create(log=log, line=12, level="error", message="<b>no such file</b>", path="a.c", path_line=7)
+    Annotation.objects.create(log=log, line=40, level="error", message="and another")
+    page = text_of(client, build)
+    assert f'data-log-id="{log.pk}"' in page
+    assert 'data-opens-at="L12"' in page
+    assert 'href="?step=1&amp;log=junit#L12">a.c:7: &lt;b&gt;no such file&lt;/b&gt;</a>' in page
+    assert 'data-opens-at="end"' in text_of(client, build, "?step=1&log=stdio")
+    assert 'data-opens-at="L12"' in client.get(log.get_absolute_url()).content.decode()
+
+
 def test_the_timeline_is_a_list_whose_bars_lead_to_their_steps(client: Client) -> None:
     build = make_finished("failure", 10)
     make_steps(build, 3, failed=3)
@@ -127,7 +143,7 @@ def test_thirty_steps_take_as_many_queries_as_three(client: Client) -> None:
         with CaptureQueriesContext(connection) as queries:
             text_of(client, build)
         counts.append(len(queries))
-    assert counts[0] == counts[1] <= 8
+    assert counts[0] == counts[1] <= 9
 
 
 def hostile(chance: random.Random, characters: int) -> str:

@@ -45,8 +45,8 @@ def test_of_many_steps_the_part_around_the_chosen_one_is_listed() -> None:
         assert steps_listed(case["count"], case["chosen"]) == range(case["first"], case["end"])
 
 
-def test_the_log_is_the_one_asked_for_else_the_first() -> None:
-    logs = [LogFile(pk=1, slug="stdio"), LogFile(pk=2, slug="coverage")]
-    assert choose_log(logs, "coverage") == logs[1]
-    assert choose_log(logs, "other") == choose_log(logs, None) == logs[0]
-    assert choose_log([], "stdio") is None
+@pytest.mark.parametrize("case", TABLE["logs"], ids=named)
+def test_the_log_of_a_step_that_is_shown(case: dict[str, Any]) -> None:
+    logs = [LogFile(pk=place, slug=slug, errors=errors) for place, (slug, errors) in enumerate(case["logs"], start=1)]
+    log = choose_log(make_step(case["step"]), logs, case["wanted"])
+    assert (log.slug if log else None) == case["log"]
