@@ -80,6 +80,7 @@ def test_steps_of_the_agent_appear_with_state_and_duration_and_the_page_follows_
     expect(chosen(page)).to_have_text("test")
     agent.say("from the second step")
     expect(Log(page).line("from the second step")).to_be_visible()
+    agent.say("src/main.c:7:1: error: 'limit' undeclared")
     agent.end_step(3)
     expect(page.locator("#steps .status-word")).to_have_text(["success", "failure"])
     expect(page.locator("#build-status")).to_have_text("failure")
@@ -88,6 +89,7 @@ def test_steps_of_the_agent_appear_with_state_and_duration_and_the_page_follows_
     expect(bars).to_have_count(2)
     expect(Log(page).line("program finished with exit code 3")).to_be_visible()
     expect(page.locator("#connection")).to_be_hidden()
+    expect(page.locator("#first-error a")).to_have_text("src/main.c:7: 'limit' undeclared")
     assert agent.end() == 1
 
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { chosenLog, chosenStep, firstFailed, openingOf, stepsListed } from "../../static/logviewer/js/build-state.js";
+import { chosenLog, chosenStep, firstFailed, firstWithErrors, openingOf, stepsListed } from "../../static/logviewer/js/build-state.js";
 
 // The same table is put to the server's choice in tests/unit/pages/test_choice.py.
 const table = JSON.parse(readFileSync(new URL("./choice.json", import.meta.url), "utf-8"));
@@ -39,6 +39,15 @@ for (const { name, step, log, error, opens } of table.openings) {
     assert.equal(openingOf(makeStep(step, 0), { state: log }, error), opens);
   });
 }
+
+test("errors of failed steps are told before those of steps that went well", () => {
+  const withErrors = (words, place, ...errors) => ({ ...makeStep(words, place), logs: errors.map((count, id) => ({ id, errors: count })) });
+  const steps = [withErrors("finished success", 0, 5), withErrors("finished failure", 1, 0), withErrors("finished failure", 2, 0, 7)];
+  const { step, log } = firstWithErrors(steps);
+  assert.deepEqual([step.number, log.id], [3, 1]);
+  assert.equal(firstWithErrors(steps.slice(0, 2)).step.number, 1);
+  assert.equal(firstWithErrors(steps.slice(1, 2)), null);
+});
 
 test("of many steps the part around the chosen one is listed", () => {
   for (const { count, chosen, ...places } of table.listed) assert.deepEqual(stepsListed(count, chosen), places);

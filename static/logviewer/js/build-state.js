@@ -97,6 +97,18 @@ export function chosenLog(step, slug, current = null) {
 }
 
 /**
+ * Whose errors are told first: `{step, log}`, of the failed steps or else of all the first log that has any; null where
+ * none has. `logviewer.resources.annotations.logs_with_errors` goes by the same order.
+ */
+export function firstWithErrors(steps) {
+  for (const step of [...steps.filter(isBad), ...steps.filter((each) => !isBad(each))]) {
+    const log = step.logs.find((each) => each.errors > 0);
+    if (log) return { step, log };
+  }
+  return null;
+}
+
+/**
  * Where the log opens: `follow` (its end, as it grows), `L120` (that line), `end` or `top`.
  *
  * `firstError` is the number of the log's first line that tells of an error, null where none is known. A failed step

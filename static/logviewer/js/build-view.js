@@ -1,5 +1,6 @@
 import { showElapsed } from "./clock.js";
 import { make, makeIcon, makeStatus } from "./elements.js";
+import { errorText } from "./first-error.js";
 import { faviconName, firstFailed, isBad, openLogs, statusWord, stepsListed } from "./build-state.js";
 
 /**
@@ -68,6 +69,19 @@ export class BuildView {
       link.href = `?step=${failed.number}`;
       more.textContent = others > 0 ? `and ${others} more` : "";
     });
+  }
+
+  get tellsError() {
+    return !document.getElementById("first-error").hidden;
+  }
+
+  /** Tells the error, a mark of the step's log, and leads to its line. */
+  showError(step, log, error) {
+    const element = document.getElementById("first-error");
+    const link = element.querySelector("a");
+    link.textContent = errorText(error);
+    link.href = `?step=${step.number}&log=${encodeURIComponent(log.slug)}#L${error.n}`;
+    element.hidden = false;
   }
 
   #showFavicon(word) {
