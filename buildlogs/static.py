@@ -12,6 +12,8 @@ class ModuleManifestStorage(CompressedManifestStaticFilesStorage):  # type: igno
     """
 
     support_js_module_import_aggregation = True
+    max_post_process_passes = 20
+    """A pass for each level of modules that import modules; not one that comments make: their `import()` counts too."""
 
     def url(self, name: str, force: bool = False) -> str:
         """The address of a static file."""

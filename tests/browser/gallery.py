@@ -70,7 +70,12 @@ SHOTS = (
     Shot("hostile-builder", f"{_HOSTILE}/", ".build-row"),
     Shot("hostile-build", f"{_HOSTILE}/1/", _LOG_READY),
     Shot("log-limited", f"/p/{PUBLIC}/{LIMITED_BUILDER}/1/compile/stdio/", _LOG_READY),
-    Shot("log-damaged", f"/p/{PUBLIC}/{DAMAGED_BUILDER}/1/compile/stdio/", '.log-empty:has-text("damaged")'),
+    Shot(
+        "log-damaged",
+        f"/p/{PUBLIC}/{DAMAGED_BUILDER}/1/compile/stdio/",
+        '.log-empty:has-text("damaged")',
+        expected="status of 500",
+    ),
     Shot("silent-builder", f"/p/{PUBLIC}/{SILENT_BUILDER}/", ".build-row"),
     Shot("build-abandoned", f"/p/{PUBLIC}/{SILENT_BUILDER}/2/", _LOG_READY),
     Shot("build-ended-by-silence", f"/p/{PUBLIC}/{SILENT_BUILDER}/1/", _LOG_READY),

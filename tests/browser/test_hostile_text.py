@@ -48,7 +48,7 @@ def test_hostile_output_is_text_and_what_is_invisible_is_named(
     expect(log.text(2)).to_contain_text("link \u2400")
     expect(log.text(3)).to_contain_text("if access == ⟨RLO⟩⟨LRI⟩// admin⟨PDI⟩ ⟨LRI⟩user: ⟨BOM⟩yes")
     expect(log.text(4)).to_contain_text("not UTF-8")
-    expect(log.text(5)).to_have_attribute("data-cut", "… cut here: the line has 30,000 characters")
+    expect(log.text(5)).to_have_attribute("data-cut", "… cut here: the line has 30,000 bytes")
     expect(log.viewer.locator("img, script, a[href^=javascript]")).to_have_count(0)
     expect(page).to_have_title("stdio · compile · " + page.url.split("/")[5] + " #1")
     assert dialogs == []

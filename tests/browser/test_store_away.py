@@ -72,6 +72,7 @@ def test_it_says_so_and_shows_the_log_once_the_store_is_back(
     size = {"width": width, "height": SIZES_PX[width]}
     context = browser.new_context(viewport=size, color_scheme=scheme)
     watcher = Watcher(context)
+    watcher.expect("Failed to load resource: .* 503")  # Chromium's own word about the answer
     page = context.new_page()
     page.goto(log_address)
     expect(page.locator(".log-viewer").get_by_text(WORDS)).to_be_visible()

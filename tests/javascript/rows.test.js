@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 
-import { LineStore } from "../../static/logviewer/js/line-store.js";
-import { MAX_ROW_PIECES, Rows, timeTitle } from "../../static/logviewer/js/rows.js";
+import { LiveTail } from "../../static/logviewer/js/live-tail.js";
+import { MAX_ROW_PIECES, Rows, cutSpans, lineText, timeTitle } from "../../static/logviewer/js/rows.js";
 import { frameOf } from "./frames.js";
 
 /** As much of the DOM as a row needs. It has no way to take markup, as the page's policy has none. */
@@ -19,8 +19,32 @@ class FakeNode {
     this.text = text;
   }
 
+  get firstChild() {
+    return this.children[0] ?? null;
+  }
+
   get lastChild() {
-    return this.children.at(-1);
+    return this.children.at(-1) ?? null;
+  }
+
+  get nodeType() {
+    return this.name === "#text" ? 3 : 1;
+  }
+
+  set data(text) {
+    this.text = text;
+  }
+
+  set textContent(text) {
+    this.children = text === "" ? [] : [new FakeNode("#text", text)];
+  }
+
+  querySelector(selector) {
+    return this.children.find((child) => `.${child.className}` === selector);
+  }
+
+  removeAttribute(name) {
+    delete this[name];
   }
 
   get textContent() {
@@ -31,8 +55,8 @@ class FakeNode {
     this.children.push(...nodes);
   }
 
-  replaceChild(node, old) {
-    this.children[this.children.indexOf(old)] = node;
+  replaceChildren(...nodes) {
+    this.children = nodes;
   }
 }
 
@@ -41,20 +65,29 @@ const fakeDocument = {
   createTextNode: (text) => new FakeNode("#text", text),
 };
 
+const rows = new Rows(fakeDocument);
+
+function lineOf(...runs) {
+  const ended = [];
+  const tail = new LiveTail((line) => ended.push(line));
+  tail.append(frameOf(runs));
+  return ended[0] ?? tail.unfinished;
+}
+
 function rowOf(...runs) {
-  const store = new LineStore();
-  store.append(frameOf(runs));
-  return new Rows(fakeDocument, Number.NaN).create(store.line(1));
+  const row = rows.create();
+  rows.fill(row, lineOf(...runs));
+  return row;
 }
 
 test("a row has a number that links to it, outside of its text", () => {
   const row = rowOf([0, "hello\n"]);
   const [number, text] = row.children;
   assert.equal(number.href, "#L1");
-  assert.equal(number.dataset.number, "1");
+  assert.equal(String(number.dataset.number), "1");
   assert.equal(number.textContent, "");
   assert.equal(text.textContent, "hello");
-  assert.equal(row.dataset.line, "1");
+  assert.equal(String(row.dataset.line), "1");
 });
 
 test("markup in a log is text", () => {
@@ -87,19 +120,52 @@ test("names of hidden characters are boxed", () => {
 
 test("a cut line says how long it is, outside of its text", () => {
   const text = rowOf([0, "x".repeat(30_000)]).lastChild;
-  assert.match(text.dataset.cut, /30,000 characters/);
+  assert.match(text.dataset.cut, /30,000 bytes/);
   assert.equal(text.textContent.length, 20_480);
 });
 
-test("an unfinished line is filled anew", () => {
-  const store = new LineStore();
-  const rows = new Rows(fakeDocument, Number.NaN);
-  store.append(frameOf([[0, "10%"]]));
-  const row = rows.create(store.line(1));
-  store.append(frameOf([[0, "\r100%\n"]]));
-  rows.fill(row, store.line(1));
-  assert.equal(row.lastChild.textContent, "100%");
-  assert.equal(row.children.length, 2);
+test("a row is filled anew with another line, and nothing of the one before is left", () => {
+  const row = rowOf([1, `\x1b[31m${"x".repeat(30_000)}`]);
+  row.children.push(new FakeNode("a decorator's own"));
+  rows.fill(row, lineOf([0, "plain\n"]));
+  assert.deepEqual([row.className, row.children[1].textContent, row.children.length], ["log-row", "plain", 3]);
+  assert.equal(row.children[1].dataset.cut, undefined);
+  rows.fill(row, lineOf([0, "plain again\n"]));
+  assert.equal(row.children[1].textContent, "plain again");
+});
+
+test("a row whose line is not here shows its number, where it is known", () => {
+  const row = rowOf([0, "text\n"]);
+  rows.clear(row, 7);
+  assert.deepEqual([row.className, row.lastChild.textContent, row.dataset.line], ["log-row log-row-pending", "", 7]);
+  rows.clear(row, null);
+  assert.deepEqual([row.dataset.line, row.firstChild.href], ["", undefined]);
+});
+
+test("segments cut spans, and look as they say", () => {
+  const line = lineOf([0, "see \x1b[31mhttps\x1b[0m://x.org now"]);
+  const href = "https://x.org/";
+  const row = rows.create();
+  rows.fill(row, line, [{ from: 4, to: 17, className: "log-link", href }]);
+  const shown = row.lastChild.children.map(({ name, className, textContent }) => [name, className, textContent]);
+  assert.deepEqual(shown, [
+    ["#text", "", "see "],
+    ["a", "log-ink-1 log-link", "https"],
+    ["a", "log-link", "://x.org"],
+    ["#text", "", " now"],
+  ]);
+  assert.equal(row.lastChild.children[1].rel, "noopener nofollow");
+  assert.equal(lineText(line), "see https://x.org now");
+});
+
+test("segments that touch, and that reach beyond the text, cut it where they should", () => {
+  const cut = cutSpans([[0, null, "abcdef"]], [{ from: 0, to: 2 }, { from: 2, to: 3 }, { from: 5, to: 9 }]);
+  assert.deepEqual(cut.map(([, , text, segment]) => [text, segment?.from ?? null]), [
+    ["ab", 0],
+    ["c", 2],
+    ["de", null],
+    ["f", 5],
+  ]);
 });
 
 const attacks = {

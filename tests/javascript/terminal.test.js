@@ -109,17 +109,17 @@ test("a sequence that is cut off by the end of its line is forgotten", () => {
   assert.equal(two.snapshot().spans[0][2], "1mb");
 });
 
-test("colours are carried over lines, for each channel by itself", () => {
+test("colours are carried over lines and channels, as on one terminal", () => {
   const terminal = new Terminal();
   const [one, two] = [new TerminalLine(), new TerminalLine()];
   terminal.write(0, `${ESC}[31mred`, one);
-  terminal.write(1, "plain", one);
+  terminal.write(1, "red too", one);
   terminal.endLine(0);
-  terminal.write(1, "plain", two);
+  terminal.write(1, "still", two);
   terminal.write(0, "still red", two);
   const look = (line) => line.snapshot().spans.map(([channel, pen, text]) => [channel, pen.foreground, text]);
-  assert.deepEqual(look(one), [[0, 1, "red"], [1, null, "plain"]]);
-  assert.deepEqual(look(two), [[1, null, "plain"], [0, 1, "still red"]]);
+  assert.deepEqual(look(one), [[0, 1, "red"], [1, 1, "red too"]]);
+  assert.deepEqual(look(two), [[1, 1, "still"], [0, 1, "still red"]]);
 });
 
 test("a sequence of one channel is not disturbed by the other channel's text and line ends", () => {

@@ -40,7 +40,7 @@ const browser = () => ({
  *
  * The listener has `onState(state)` with `connecting`, `loading`, `live`, `waiting`, `finished` or `stopped`,
  * `onStart({offset, line, state, size, lines})` when a stream begins from nothing (drop what is there),
- * `onHello(hello)`, `onFrame(frame)`, `onSize({size, lines})`, `onFinished({state, size, lines, sha256})` and
+ * `onReload()` when what was sent is void, `onHello(hello)`, `onFrame(frame)`, `onSize({size, lines})`, `onFinished({state, size, lines, sha256})` and
  * `onError({status, detail})`.
  */
 export class LogSocket {
@@ -58,6 +58,9 @@ export class LogSocket {
   #acknowledged = 0;
   #grant = 0;
   #over = false;
+  #paused = false;
+  #size = 0;
+  #greeted = false;
 
   /**
    * @param {string} url absolute `ws:` or `wss:` address without a query
@@ -83,6 +86,25 @@ export class LogSocket {
     if (this.#timer === null) return;
     this.#environment.clearTimeout(this.#timer);
     this.#connect();
+  }
+
+  /** Have only sizes sent, until `resume`. */
+  pause() {
+    this.#paused = true;
+    this.#tellPause();
+  }
+
+  /** Go on from where `pause` came; from the end, by a new `onStart`, where more than `mostBytes` came since. */
+  resume(mostBytes = Infinity) {
+    this.#paused = false;
+    if (!this.#greeted) return;
+    if (this.#size - this.#offset > mostBytes) {
+      this.#offset = null;
+      this.#drop(NORMAL_CLOSE);
+      this.#connect();
+    } else {
+      this.#send({ type: "resume" });
+    }
   }
 
   close() {
@@ -127,11 +149,13 @@ export class LogSocket {
       case "live":
         return this.#listener.onState("live");
       case "size":
+        this.#size = message.size;
         return this.#listener.onSize(message);
       case "logFinished":
         return this.#finish(message);
       case "reload":
         this.#offset = null;
+        this.#listener.onReload?.();
         return this.#startOver(NORMAL_CLOSE);
       case "error":
         return this.#listener.onError(message);
@@ -147,10 +171,22 @@ export class LogSocket {
     } else if (hello.offset !== this.#offset) {
       return this.#startOver();
     }
+    this.#greeted = true;
     this.#acknowledged = this.#offset;
+    this.#size = hello.size;
     this.#grant = hello.window;
     this.#listener.onState("loading");
     this.#listener.onHello(hello);
+    if (this.#paused) this.#tellPause();
+  }
+
+  /** Before a hello there is nothing to pause; it is told with that. */
+  #tellPause() {
+    if (this.#greeted) this.#send({ type: "pause" });
+  }
+
+  #send(message) {
+    this.#socket.send(JSON.stringify(message));
   }
 
   #receiveFrame(frame) {
@@ -162,7 +198,7 @@ export class LogSocket {
   }
 
   #acknowledge() {
-    this.#socket.send(JSON.stringify({ type: "ack", offset: this.#offset }));
+    this.#send({ type: "ack", offset: this.#offset });
     this.#acknowledged = this.#offset;
   }
 
@@ -177,6 +213,7 @@ export class LogSocket {
 
   #closed(code) {
     this.#socket = null;
+    this.#greeted = false;
     if (isFinal(code)) {
       this.#over = true;
       this.#listener.onState("stopped");
@@ -208,6 +245,7 @@ export class LogSocket {
   #drop(code) {
     const socket = this.#socket;
     this.#socket = null;
+    this.#greeted = false;
     socket?.close(code);
   }
 }

@@ -1,7 +1,6 @@
 import { createIcon } from "./icons.js";
 import { wordOf } from "./log-status.js";
 
-const PROBE_CHARACTERS = 100;
 const KIB = 1024;
 const UNITS = ["bytes", "KiB", "MiB", "GiB", "TiB"];
 
@@ -17,7 +16,7 @@ export function formatSize(bytes) {
 
 /**
  * The elements of a viewer around the rows, and what they say. It decides nothing: clicks go to the `actions`
- * `follow()`, `wrap()` and `end()`.
+ * `follow()`, `wrap()` and `end()`. `tools`, `panels` and `frame` have room for more.
  */
 export class LogView {
   #document;
@@ -26,7 +25,7 @@ export class LogView {
   #follow;
   #wrap;
   #notice;
-  #noticeText;
+  #digits = 0;
   #empty;
   #newLines;
   #newLinesText;
@@ -39,9 +38,12 @@ export class LogView {
     this.#document = element.ownerDocument;
     this.element = element;
     const toolbar = this.#toolbar(raw, actions);
-    this.#notice = this.#noticeBar(raw);
-    const frame = this.#frame(actions);
-    element.replaceChildren(toolbar, this.#notice, frame);
+    this.panels = this.#make("div", "log-panels");
+    this.#notice = this.#make("p", "log-notice");
+    this.#notice.setAttribute("role", "status");
+    this.#notice.hidden = true;
+    this.frame = this.#frame(actions);
+    element.replaceChildren(toolbar, this.panels, this.#notice, this.frame);
   }
 
   /** @param {string} state a viewer's state, see log-status.js */
@@ -62,8 +64,9 @@ export class LogView {
 
   /** @param {boolean} active @param {boolean} possible whether there is an end that moves */
   showFollow(active, possible) {
-    this.#follow.hidden = !possible;
-    this.#follow.setAttribute("aria-pressed", String(active));
+    if (this.#follow.hidden === possible) this.#follow.hidden = !possible;
+    const pressed = String(active);
+    if (this.#follow.getAttribute("aria-pressed") !== pressed) this.#follow.setAttribute("aria-pressed", pressed);
   }
 
   showWrap(wrap) {
@@ -72,25 +75,29 @@ export class LogView {
   }
 
   showNewLines(number) {
-    this.#newLines.hidden = number === 0;
+    if (this.#newLines.hidden !== (number === 0)) this.#newLines.hidden = number === 0;
     const text = number === 1 ? "1 new line" : `${count(number)} new lines`;
     if (this.#newLinesText.textContent !== text) this.#newLinesText.textContent = text;
   }
 
-  /**
-   * @param {number} leftOut how many lines from the start are not kept
-   * @param {number | null} missing number of a line that is asked for and is one of them
-   */
-  showLeftOut(leftOut, missing) {
-    this.#notice.hidden = leftOut === 0;
-    const subject = leftOut === 1 ? "The first line is" : `The first ${count(leftOut)} lines are`;
-    const among = missing === null ? "" : `, line ${count(missing)} among them`;
-    const text = `${subject} not shown here${among}.`;
-    if (this.#noticeText.textContent !== text) this.#noticeText.textContent = text;
+  /** @param {number} digits of the longest number */
+  showDigits(digits) {
+    const room = Math.max(3, digits);
+    if (room === this.#digits) return;
+    this.#digits = room;
+    this.viewport.style.setProperty("--log-digits", String(room));
+  }
+
+  /** @param {string} text what a reader is to know beside the lines; "" for nothing */
+  showNotice(text) {
+    if (this.#notice.textContent === text) return;
+    this.#notice.hidden = text === "";
+    this.#notice.textContent = text;
   }
 
   /** @param {string} text what stands in the place of rows; "" where there are some */
   showEmpty(text) {
+    if (this.#empty.textContent === text) return;
     this.#empty.hidden = text === "";
     this.#empty.textContent = text;
   }
@@ -106,7 +113,8 @@ export class LogView {
     return this.#make(name, "log-button", createIcon(this.#document, icon), this.#make("span", "log-label", label));
   }
 
-  #button(icon, label, title, act) {
+  /** A button of the toolbar: an icon, and a label where there is room. */
+  button(icon, label, title, act) {
     const button = this.#labelled("button", icon, label);
     button.type = "button";
     button.title = title;
@@ -119,31 +127,21 @@ export class LogView {
     const status = this.#make("span", "log-status", this.#make("span", "log-dot"), this.#word);
     status.setAttribute("role", "status");
     this.#counts = this.#make("span", "log-counts");
-    this.#follow = this.#button("end", "Follow", "Stay at the end of the log (f)", actions.follow);
-    this.#wrap = this.#button("wrap", "Wrap", "Wrap long lines (w)", actions.wrap);
+    this.#follow = this.button("end", "Follow", "Stay at the end of the log (f)", actions.follow);
+    this.#wrap = this.button("wrap", "Wrap", "Wrap long lines (w)", actions.wrap);
     const link = this.#labelled("a", "raw", "Raw");
     link.href = raw;
     link.title = "The whole log as plain text";
-    return this.#make("div", "log-toolbar", status, this.#counts, this.#follow, this.#wrap, link);
-  }
-
-  #noticeBar(raw) {
-    this.#noticeText = this.#make("span", "log-notice-text");
-    const link = this.#make("a", "log-notice-link", "Raw text of the whole log");
-    link.href = raw;
-    const notice = this.#make("p", "log-notice", this.#noticeText, " ", link);
-    notice.hidden = true;
-    return notice;
+    this.tools = this.#make("span", "log-tools");
+    return this.#make("div", "log-toolbar", status, this.#counts, this.tools, this.#follow, this.#wrap, link);
   }
 
   #frame(actions) {
-    this.probe = this.#make("span", "log-probe", "0".repeat(PROBE_CHARACTERS));
-    this.probe.setAttribute("aria-hidden", "true");
     this.pane = this.#make("div", "log-pane");
-    this.canvas = this.#make("div", "log-canvas", this.pane);
+    this.canvas = this.#make("div", "log-canvas", this.#make("div", "log-layer", this.pane));
     this.#empty = this.#make("p", "log-empty");
     this.#empty.hidden = true;
-    this.viewport = this.#make("div", "log-viewport", this.canvas, this.probe);
+    this.viewport = this.#make("div", "log-viewport", this.canvas);
     this.viewport.tabIndex = 0;
     this.viewport.setAttribute("role", "log");
     this.viewport.setAttribute("aria-live", "off");

@@ -1,13 +1,17 @@
+import { BlockStore } from "./block-store.js";
+import { FEATURES } from "./features.js";
+import { askFirst, firstTarget, opensAtEnd, sourceOf } from "./first-lines.js";
 import { Follow } from "./follow.js";
-import { LineStore, MAX_LINES } from "./line-store.js";
-import { LogSocket } from "./log-socket.js";
-import { QuietStatus, viewerState } from "./log-status.js";
+import { LogConnection } from "./log-connection.js";
 import { LogView } from "./log-view.js";
-import { clickMark, formatMark, isMarked, parseMark } from "./marks.js";
+import { formatMark, isMarked } from "./marks.js";
+import { OwnScrolling } from "./own-scrolling.js";
 import { readPreference, writePreference } from "./preferences.js";
+import { ReaderInput } from "./reader-input.js";
+import { RowPane } from "./row-pane.js";
 import { Rows } from "./rows.js";
 import { Scroller } from "./scroller.js";
-import { selectedText, selectsIn } from "./selection.js";
+import { ALL_ROWS } from "./visible-rows.js";
 
 const EMPTY_TEXTS = {
   live: "No output yet.",
@@ -15,293 +19,317 @@ const EMPTY_TEXTS = {
   finished: "This log is empty.",
   stopped: "Nothing of this log could be shown.",
 };
-const EDITABLE = "input, textarea, select, [contenteditable]";
-
-function socketAddress(path, base) {
-  const address = new URL(path, base);
-  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
-  return address.href;
-}
+/** Lines that come fast are drawn so often, which is as often as they can be told apart. */
+const LIVE_DRAW_MS = 50;
+/** How often a log that grows is asked for lines of the chosen channels. */
+const REFRESH_MS = 500;
 
 /**
- * A log in the page, live while it is written. It wires socket, store, rows and drawing together, and owns what is
- * between them: whether the end is followed, which lines are marked, and when to draw.
+ * A log of any size in the page, live while it is written. It wires store, stream, rows and scrolling together, and
+ * owns what is between them: whether the end is followed, which lines are marked, and when to draw. What features.js
+ * lists is built on what is public here.
  *
- * The element says what to show: `data-socket`, `data-raw`, `data-state` (`open`, `finished`, `abandoned`),
- * `data-size`, `data-lines`, `data-started`, and `data-opens-at`, where it opens unless the address marks lines: `L120`,
- * `end`, or anything else for the end of a log that grows and the top of one that is over. It dispatches `log:state`
- * with `detail` `{state, log: {state, size, lines}}`, where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or
- * `stopped`.
+ * The element says what to show: `data-log-id`, `data-socket`, `data-raw`, `data-state` (`open`, `finished`,
+ * `abandoned`), `data-size`, `data-lines`, `data-started`, and `data-opens-at`, where it opens unless the address marks
+ * lines: `L120`, `end`, or else the end of a log that is written and the top of one that is over. It dispatches `log:state` with `detail` `{state, log}`,
+ * where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or `stopped`;
+ * `log:rows` with `{first, last}`, the numbers of the lines in view; and `log:mark` with `{mark}`.
  */
 export class LogViewer {
-  #element;
   #window;
-  #listening = new AbortController();
-  #store = new LineStore();
-  #view;
+  #closing = new AbortController();
+  #decorators = [];
+  #arrivals = [];
+  #pane;
   #scroller;
-  #socket;
-  #status;
+  #scrolling;
+  #input;
+  #connection = null;
   #follow;
-  #log;
-  #socketState = "connecting";
-  #started = false;
-  #wasLive = false;
-  #state = null;
-  #error = null;
-  #wrap = readPreference("wrap", false) === true;
-  #width = 0;
-  #mark;
-  #markAnchor;
-  #target;
+  #mark = null;
+  #target = null;
   #frame = null;
+  #liveTimer = null;
+  #refreshTimer = null;
+  #drawnAt = 0;
+  #inView = "";
 
   /** @param {HTMLElement} element its content is replaced, and taken away by `close` */
   constructor(element) {
     const { dataset, ownerDocument } = element;
-    this.#element = element;
+    this.element = element;
     this.#window = ownerDocument.defaultView;
-    this.#log = { state: dataset.state, size: Number(dataset.size) || 0, lines: Number(dataset.lines) || 0 };
-    this.#readAddress();
-    this.#target ??= this.#opensAt();
-    const opensAtEnd = this.#log.state !== "finished" || dataset.opensAt === "end";
-    this.#follow = new Follow(opensAtEnd && this.#target === null);
-    this.#view = new LogView(element, dataset.raw, {
-      follow: () => this.#setFollow(!this.#follow.active),
-      wrap: () => this.#setWrap(!this.#wrap),
-      end: () => this.#setFollow(true),
+    this.log = {
+      id: Number(dataset.logId),
+      state: dataset.state,
+      size: Number(dataset.size) || 0,
+      lines: Number(dataset.lines) || 0,
+      started: Date.parse(dataset.started),
+      raw: dataset.raw,
+    };
+    this.view = new LogView(element, dataset.raw, {
+      follow: () => this.setFollow(!this.#follow.active),
+      wrap: () => this.setWrap(!this.wrap),
+      end: () => this.setFollow(true),
     });
-    this.#scroller = new Scroller(this.#view, this.#store, new Rows(ownerDocument, Date.parse(dataset.started)), {
-      capacity: MAX_LINES,
-      decorate: (row, number) => this.#decorate(row, number),
+    const source = sourceOf(element);
+    this.store = new BlockStore(source, {
+      onChange: () => this.drawSoon(),
+      onError: (error) => this.#connection.storeTold(error),
     });
-    this.#status = new QuietStatus((state) => this.#view.showState(state));
-    this.#setWrap(this.#wrap);
-    this.#listen(ownerDocument);
-    this.#socket = new LogSocket(socketAddress(dataset.socket, ownerDocument.baseURI), this.#socketListener(), {
-      from: `tail:${MAX_LINES}`,
-    });
+    this.#pane = new RowPane(this.view.pane, new Rows(ownerDocument), (row) => this.#lineAt(row), this.#decorators);
+    this.#scroller = new Scroller(this.view, this.#pane);
+    this.#scrolling = new OwnScrolling(this.view.viewport, this.#scroller, (way) => this.moved(way), this.signal);
+    this.#input = new ReaderInput(this, this.#scroller, this.#scrolling);
+    this.#mark = this.#input.readAddress();
+    this.#target = firstTarget(element);
+    this.#follow = new Follow(opensAtEnd(element));
+    this.#connection = new LogConnection(element, this.log, this.store, this.view, this.#listener(), this.signal);
+    this.#scroller.wrap = readPreference("wrap", false) === true;
+    this.view.showWrap(this.wrap);
+    this.addDecorator({ row: (row, line) => row.classList.toggle("log-row-marked", isMarked(this.#mark, line.number)) });
+    for (const install of FEATURES) install(this);
+    this.store.prime(askFirst(element, source));
+    this.drawSoon();
+  }
+
+  get signal() {
+    return this.#closing.signal;
   }
 
   /** Close the connection and empty the element. */
   close() {
-    this.#listening.abort();
-    this.#socket.close();
-    this.#status.close();
+    this.#closing.abort();
+    this.store.close();
     if (this.#frame !== null) this.#window.cancelAnimationFrame(this.#frame);
-    this.#element.replaceChildren();
+    this.#window.clearTimeout(this.#liveTimer);
+    this.#window.clearTimeout(this.#refreshTimer);
+    this.element.replaceChildren();
   }
 
-  /** Others know that the writer went silent, or came back: the log's own socket says it only at its start. */
+  /** Others know that the writer went silent, or came back. */
   heard(state) {
-    if (this.#started && this.#log.state !== "finished" && state !== "finished") this.#setLog({ state });
+    this.#connection.heard(state);
   }
 
-  // What the socket says
+  // What features build on: see features.js
 
-  #socketListener() {
-    return {
-      onState: (state) => this.#setSocketState(state),
-      onStart: (hello) => {
-        this.#store.start(hello.line);
-        this.#target = this.#mark ?? this.#opensAt();
-      },
-      onHello: ({ state, size, lines }) => {
-        this.#started = true;
-        this.#error = null;
-        this.#setLog({ state, size, lines });
-      },
-      onFrame: (frame) => {
-        this.#store.append(frame);
-        this.#drawSoon();
-      },
-      onSize: ({ size, lines }) => this.#setLog({ size, lines }),
-      onFinished: ({ state, size, lines }) => {
-        this.#store.finish();
-        this.#setLog({ state, size, lines });
-      },
-      onError: ({ detail }) => {
-        this.#error = detail;
-        this.#drawSoon();
-      },
-    };
+  get following() {
+    return this.#follow.active;
   }
 
-  #setSocketState(state) {
-    this.#socketState = state;
-    // What was stored before the page came is not new, drawn or not.
-    if (!this.#wasLive) this.#follow.saw(this.#store.last);
-    this.#wasLive ||= state === "live";
-    this.#tellState();
-    if (state === "stopped" && this.#error) this.#view.showError(this.#error);
+  get canFollow() {
+    return this.#connection.canFollow;
   }
 
-  #setLog(change) {
-    Object.assign(this.#log, change);
-    this.#element.dataset.state = this.#log.state;
-    this.#tellState();
-    this.#drawSoon();
+  get wrap() {
+    return this.#scroller.wrap;
   }
 
-  #tellState() {
-    const page = { online: this.#window.navigator.onLine, started: this.#started };
-    const state = viewerState(this.#socketState, this.#log.state, page);
-    this.#status.set(state);
-    this.#drawSoon();
-    if (state === this.#state) return;
-    this.#state = state;
-    const detail = { state, log: { ...this.#log } };
-    this.#element.dispatchEvent(new CustomEvent("log:state", { bubbles: true, detail }));
+  get mark() {
+    return this.#mark;
   }
 
-  // What the reader does
-
-  #listen(document) {
-    const { signal } = this.#listening;
-    const { viewport } = this.#view;
-    viewport.addEventListener("scroll", () => this.#scrolled(), { signal, passive: true });
-    viewport.addEventListener("click", (event) => this.#clicked(event), { signal });
-    viewport.addEventListener("copy", (event) => this.#copy(event), { signal });
-    document.addEventListener("selectionchange", () => this.#selected(), { signal });
-    document.addEventListener("keydown", (event) => this.#pressed(event), { signal });
-    this.#window.addEventListener("hashchange", () => this.#addressChanged(), { signal });
-    this.#window.addEventListener("online", () => this.#socket.retryNow(), { signal });
-    this.#window.addEventListener("offline", () => this.#tellState(), { signal });
-    const resized = new ResizeObserver(() => this.#resized());
-    resized.observe(viewport);
-    signal.addEventListener("abort", () => resized.disconnect());
-  }
-
-  #scrolled() {
-    const direction = this.#scroller.scrolled();
-    if (direction === "up") this.#follow.stop(this.#store.last);
-    if (direction === "down" && this.#scroller.atEnd && this.#canFollow) this.#follow.start();
-    this.#drawSoon();
-  }
-
-  #selected() {
-    if (!selectsIn(this.#element.ownerDocument.getSelection(), this.#view.pane)) return;
-    this.#follow.stop(this.#store.last);
-    this.#drawSoon();
-  }
-
-  #copy(event) {
-    const selection = this.#element.ownerDocument.getSelection();
-    if (!selectsIn(selection, this.#view.pane)) return;
-    event.clipboardData.setData("text/plain", selectedText(selection, this.#view.pane.children));
-    event.preventDefault();
-  }
-
-  #pressed(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest?.(EDITABLE)) return;
-    if (event.key === "f" && this.#canFollow) this.#setFollow(!this.#follow.active);
-    else if (event.key === "w") this.#setWrap(!this.#wrap);
-    else if (!this.#view.viewport.contains(event.target)) return;
-    else if (event.key === "Escape" && this.#mark !== null) this.#setMark(null);
-    // Where lines come fast the browser's own way to the end arrives too late.
-    else if (event.key === "End" && this.#canFollow) this.#setFollow(true);
-  }
-
-  #clicked(event) {
-    const link = event.target.closest(".log-number");
-    if (!link || event.ctrlKey || event.metaKey) return;
-    event.preventDefault();
-    const number = Number(link.dataset.number);
-    if (!event.shiftKey) this.#markAnchor = number;
-    this.#setMark(clickMark(this.#mark, number, event.shiftKey, this.#markAnchor));
-    this.#follow.stop(this.#store.last);
-  }
-
-  #resized() {
-    const width = this.#view.viewport.clientWidth;
-    if (this.#wrap && width !== this.#width) this.#scroller.layOutAnew();
-    this.#width = width;
-    this.#drawSoon();
-  }
-
-  // What follows from it
-
-  get #canFollow() {
-    return this.#log.state !== "finished" && this.#socketState !== "stopped";
-  }
-
-  #setFollow(active) {
+  setFollow(active) {
     if (active) this.#follow.start();
-    else this.#follow.stop(this.#store.last);
-    this.#drawSoon();
+    else this.#follow.stop(this.#last);
+    if (active) this.#target = null;
+    this.drawSoon();
   }
 
-  #setWrap(wrap) {
-    this.#wrap = wrap;
+  setWrap(wrap) {
     writePreference("wrap", wrap);
-    this.#view.showWrap(wrap);
+    this.view.showWrap(wrap);
     this.#scroller.wrap = wrap;
-    this.#drawSoon();
+    this.drawSoon();
   }
 
-  #setMark(mark) {
+  setRows(rows) {
+    this.#scroller.setRows(rows ?? ALL_ROWS, this.store.total);
+    this.drawSoon();
+  }
+
+  addDecorator(decorator) {
+    this.#decorators.push(decorator);
+  }
+
+  redecorate() {
+    this.#pane.refill();
+  }
+
+  addKeys(taken) {
+    this.#input.addKeys(taken);
+  }
+
+  /** Rows changed their size: the font did, or what stands beside the text. */
+  layOutAnew() {
+    this.#scroller.layOutAnew();
+    this.drawSoon();
+  }
+
+  firstVisible() {
+    return this.#numberAt(this.#scroller.inView.first);
+  }
+
+  lastVisible() {
+    return this.#numberAt(this.#scroller.inView.last);
+  }
+
+  /** Show a line; resolves once it is drawn. */
+  async goTo(number, { center = true, mark = false } = {}) {
+    this.setFollow(false);
+    if (mark) this.setMark({ first: number, last: number });
+    const index = await this.store.indexOf(number);
+    const row = this.#scroller.rows.rowOf(index);
+    this.#scroller.goTo(row, center);
+    await new Promise((resolve) => {
+      this.#arrivals.push({ row, resolve });
+      this.drawSoon();
+    });
+  }
+
+  setMark(mark) {
     this.#mark = mark;
     const { location, history } = this.#window;
     history.replaceState(history.state, "", formatMark(mark) || location.pathname + location.search);
-    this.#showMark();
+    this.#markChanged();
   }
 
-  #showMark() {
-    for (const [number, row] of this.#scroller.mounted) this.#decorate(row, number);
-    this.#drawSoon();
+  /** The address names other lines now, or none. */
+  showAddress(mark) {
+    this.#mark = this.#target = mark;
+    if (mark !== null) this.setFollow(false);
+    this.#markChanged();
   }
 
-  #decorate(row, number) {
-    row.classList.toggle("log-row-marked", isMarked(this.#mark, number));
-  }
-
-  #readAddress() {
-    this.#mark = parseMark(this.#window.location.hash);
-    this.#markAnchor = this.#mark?.first ?? 1;
-    this.#target = this.#mark;
-  }
-
-  #opensAt() {
-    return parseMark(`#${this.#element.dataset.opensAt ?? ""}`);
-  }
-
-  #addressChanged() {
-    this.#readAddress();
-    if (this.#mark !== null) this.#follow.stop(this.#store.last);
-    this.#showMark();
-  }
-
-  /** A marked line that has come is scrolled to, once. */
-  #approachTarget() {
-    if (this.#target === null || this.#target.first > this.#store.last) return;
-    this.#scroller.goTo(Math.max(this.#target.first, this.#store.first));
+  /** The reader scrolled. */
+  moved(way) {
+    if (way === "up") this.#follow.stop(this.#last);
+    else if (this.#scroller.atEnd && this.canFollow) this.#follow.start();
     this.#target = null;
+    this.drawSoon();
   }
 
-  #drawSoon() {
+  /** The line that a row shows. */
+  lineOf(element) {
+    return this.#pane.lineOf(element);
+  }
+
+  drawSoon() {
     this.#frame ??= this.#window.requestAnimationFrame(() => {
       this.#frame = null;
       this.#draw();
     });
   }
 
-  #draw() {
-    const { last, leftOut } = this.#store;
-    if (!this.#wasLive) this.#follow.saw(last);
-    this.#approachTarget();
-    this.#scroller.draw(this.#follow.active);
-    this.#view.showFollow(this.#follow.active, this.#canFollow);
-    this.#view.showNewLines(this.#follow.newLines(last));
-    this.#view.showCounts(Math.max(this.#log.lines, last), Math.max(this.#log.size, this.#socket.offset ?? 0));
-    const missing = this.#mark !== null && this.#mark.first <= leftOut ? this.#mark.first : null;
-    this.#view.showLeftOut(leftOut, missing);
-    this.#view.showEmpty(this.#emptyText());
+  // What comes
+
+  #listener() {
+    return {
+      onChange: () => this.drawSoon(),
+      onStart: () => this.drawSoon(),
+      onLines: () => this.#drawLive(),
+    };
   }
 
-  #emptyText() {
-    if (this.#store.count > 0) return "";
-    // Why nothing came yet, while it is tried again; where it ended with that, the status line has it.
-    if (this.#error !== null && this.#state !== "stopped") return this.#error;
-    return EMPTY_TEXTS[this.#state] ?? "";
+  /** Number of the last line there is, as far as is known. */
+  get #last() {
+    return Math.max(this.log.lines, this.store.total);
+  }
+
+  #drawLive() {
+    const wait = this.#drawnAt + LIVE_DRAW_MS - this.#window.performance.now();
+    if (wait <= 0) this.drawSoon();
+    else this.#liveTimer ??= this.#window.setTimeout(() => this.drawSoon(), wait);
+  }
+
+  /** Lines of chosen channels do not come live. */
+  #refreshSoon() {
+    this.#refreshTimer ??= this.#window.setTimeout(() => {
+      this.#refreshTimer = null;
+      if (this.store.channels !== null) this.store.refresh();
+    }, REFRESH_MS);
+  }
+
+  // What is shown
+
+  #lineAt(row) {
+    const index = this.#scroller.rows.indexAt(row);
+    const line = this.store.line(index);
+    return { index, line, number: line?.number ?? (this.store.channels === null ? index : null) };
+  }
+
+  #numberAt(row) {
+    return row >= 0 && row < this.#scroller.rowCount ? this.#lineAt(row).number : null;
+  }
+
+  #markChanged() {
+    this.redecorate();
+    this.drawSoon();
+    this.element.dispatchEvent(new CustomEvent("log:mark", { bubbles: true, detail: { mark: this.#mark } }));
+  }
+
+  /** A marked line that has come is gone to, once. */
+  #approachTarget() {
+    if (this.#target === null || this.store.total === 0) return;
+    const { first } = this.#target;
+    if (first > this.store.total && this.canFollow) return;
+    this.#target = null;
+    this.goTo(Math.min(first, this.store.total), { center: false });
+  }
+
+  #draw() {
+    this.#window.clearTimeout(this.#liveTimer);
+    this.#liveTimer = null;
+    this.#drawnAt = this.#window.performance.now();
+    if (!this.#connection.wasLive) this.#follow.saw(this.#last);
+    this.#approachTarget();
+    this.#scroller.draw(this.store.total, this.#follow.active);
+    this.#scrolling.update();
+    this.#want();
+    this.#showFacts();
+    this.#arrive();
+    this.#tellRows();
+  }
+
+  #want() {
+    const { first, last } = this.#scroller.inView;
+    if (last < first) this.store.want(1, 1);
+    else this.store.want(this.#scroller.rows.indexAt(first), this.#scroller.rows.indexAt(last));
+    if (this.store.channels !== null && this.canFollow) this.#refreshSoon();
+  }
+
+  #showFacts() {
+    const { view } = this;
+    view.showDigits(String(this.#last).length);
+    view.showFollow(this.#follow.active, this.canFollow);
+    view.showNewLines(this.#follow.newLines(this.#last));
+    view.showCounts(Math.max(this.log.lines, this.#last), this.#connection.size);
+    const { error, state } = this.#connection;
+    const empty = this.#scroller.rowCount === 0;
+    // Why nothing came, while it is tried again; where it ended with that, the status line has it.
+    const trouble = error !== null && state !== "stopped" ? error : null;
+    view.showEmpty(empty ? (trouble ?? EMPTY_TEXTS[state] ?? "") : "");
+    view.showNotice(empty || trouble === null ? "" : `Some lines are missing here. ${trouble} It is tried again.`);
+  }
+
+  /** Whoever waits for a row to be drawn with its text is told. */
+  #arrive() {
+    if (this.#arrivals.length === 0) return;
+    const waiting = this.#arrivals;
+    this.#arrivals = [];
+    for (const arrival of waiting) {
+      const there = arrival.row >= this.#scroller.rowCount || this.#lineAt(arrival.row).line !== undefined;
+      if (there) arrival.resolve();
+      else this.#arrivals.push(arrival);
+    }
+  }
+
+  #tellRows() {
+    const detail = { first: this.firstVisible(), last: this.lastVisible() };
+    const inView = `${detail.first} ${detail.last} ${this.store.total}`;
+    if (inView === this.#inView) return;
+    this.#inView = inView;
+    this.element.dispatchEvent(new CustomEvent("log:rows", { bubbles: true, detail }));
   }
 }

@@ -18,6 +18,11 @@ export class RowHeights {
     this.reset(1);
   }
 
+  /** How many lines have room. */
+  get capacity() {
+    return this.#capacity;
+  }
+
   get first() {
     return this.#first;
   }

@@ -1,5 +1,6 @@
 import { CHANNEL } from "./frame.js";
 import { paint } from "./palette.js";
+import { PLAIN } from "./sgr.js";
 import { visiblePieces } from "./visible-text.js";
 
 /** Elements in one row: what a hostile line can make the page build. */
@@ -9,6 +10,8 @@ const CHANNEL_CLASSES = new Map([
   [CHANNEL.STDERR, "stderr"],
   [CHANNEL.HEADER, "header"],
 ]);
+const NO_SEGMENTS = [];
+const MISLEADING = /[^\t\x20-\x7e\xa1-\xac\xae-\u0600]/;
 
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 
@@ -19,6 +22,9 @@ export function timeTitle(time, started) {
   return Number.isFinite(started) ? `${at}, ${((time - started) / 1000).toFixed(1)} s after the start` : at;
 }
 
+/** All text of a line. */
+export const lineText = (line) => line.spans.map(([, , text]) => text).join("");
+
 /** The channel that all of the line came on; null where several share it. */
 function soleChannel(line) {
   const channel = line.spans[0]?.[0] ?? CHANNEL.STDOUT;
@@ -26,61 +32,129 @@ function soleChannel(line) {
 }
 
 /**
+ * Spans cut where segments begin and end: `[channel, pen, text, segment]`, segment null outside of all.
+ *
+ * @param {[number, object, string][]} spans
+ * @param {{from: number, to: number}[]} segments in order, not overlapping, in UTF-16 units of all spans' text
+ */
+export function cutSpans(spans, segments) {
+  if (segments.length === 0) return spans;
+  const cut = [];
+  let at = 0;
+  let next = 0;
+  for (const [channel, pen, text] of spans) {
+    for (let from = 0; from < text.length; ) {
+      while (next < segments.length && segments[next].to <= at + from) next += 1;
+      const segment = segments[next];
+      const inside = segment !== undefined && segment.from <= at + from;
+      const edge = segment === undefined ? Infinity : (inside ? segment.to : segment.from) - at;
+      const to = Math.min(text.length, edge);
+      cut.push([channel, pen, text.slice(from, to), inside ? segment : null]);
+      from = to;
+    }
+    at += text.length;
+  }
+  return cut;
+}
+
+/**
  * Builds the elements of lines. Text goes in as text nodes only.
  */
 export class Rows {
   #document;
-  #started;
 
-  /** @param {number} started start of the log in ms, NaN where it is not known */
-  constructor(document, started) {
+  constructor(document) {
     this.#document = document;
-    this.#started = started;
   }
 
-  /** A row for `line`: a number that links to it, and its text. */
-  create(line) {
+  /** A row without a line: a number that links to it, and room for its text. */
+  create() {
     const row = this.#document.createElement("div");
+    row.className = "log-row";
     const number = this.#document.createElement("a");
     number.className = "log-number";
-    number.href = `#L${line.number}`;
     number.tabIndex = -1;
-    number.dataset.number = String(line.number);
-    number.title = timeTitle(line.time, this.#started);
     number.draggable = false;
-    row.dataset.line = String(line.number);
-    row.append(number, this.#document.createElement("span"));
-    this.fill(row, line);
+    const text = this.#document.createElement("span");
+    text.className = "log-text";
+    row.append(number, text);
     return row;
   }
 
-  /** Put the present text of `line` into its row. */
-  fill(row, line) {
-    const channel = soleChannel(line);
-    const channelClass = CHANNEL_CLASSES.get(channel);
-    row.className = channelClass ? `log-row log-row-${channelClass}` : "log-row";
-    const text = this.#document.createElement("span");
-    text.className = "log-text";
-    if (line.cut !== null) text.dataset.cut = `… cut here: the line has ${line.cut.toLocaleString("en")} characters`;
-    text.append(...this.#pieces(line, channel === null));
-    row.replaceChild(text, row.lastChild);
+  /** Show in a row that its line is not here yet; `number` is null where it is not known. */
+  clear(row, number) {
+    row.className = "log-row log-row-pending";
+    this.#number(row, number);
+    const text = row.querySelector(".log-text");
+    text.textContent = "";
+    delete text.dataset.cut;
   }
 
-  #pieces(line, mixed) {
+  /**
+   * Put `line` into a row, whatever it showed before.
+   *
+   * @param {{from: number, to: number, className: string, href?: string}[]} segments parts of its text that are to
+   *   look different
+   */
+  fill(row, line, segments = NO_SEGMENTS) {
+    const channel = soleChannel(line);
+    const channelClass = CHANNEL_CLASSES.get(channel);
+    const className = channelClass ? `log-row log-row-${channelClass}` : "log-row";
+    if (row.className !== className) row.className = className;
+    this.#number(row, line.number);
+    const text = row.querySelector(".log-text");
+    if (line.cut !== null) text.dataset.cut = `… cut here: the line has ${line.cut.toLocaleString("en")} bytes`;
+    else if (text.dataset.cut !== undefined) delete text.dataset.cut;
+    if (this.#isPlain(line, segments)) this.#fillPlain(text, line.spans[0]?.[2] ?? "");
+    else text.replaceChildren(...this.#pieces(cutSpans(line.spans, segments), channel === null));
+  }
+
+  #number(row, number) {
+    const link = row.firstChild;
+    if (number === null) {
+      link.removeAttribute("href");
+      link.dataset.number = "";
+      row.dataset.line = "";
+    } else {
+      link.href = `#L${number}`;
+      link.dataset.number = number;
+      row.dataset.line = number;
+    }
+    if (link.title) link.title = "";
+  }
+
+  #isPlain({ spans }, segments) {
+    if (segments.length > 0 || spans.length > 1) return false;
+    return spans.length === 0 || (spans[0][1] === PLAIN && !MISLEADING.test(spans[0][2]));
+  }
+
+  /** Most lines: one text node, and it is there already. */
+  #fillPlain(element, text) {
+    const node = element.firstChild;
+    if (node !== null && node === element.lastChild && node.nodeType === 3) node.data = text;
+    else element.textContent = text;
+  }
+
+  #pieces(spans, mixed) {
     const pieces = [];
-    for (const [channel, pen, text] of line.spans) {
+    for (const [channel, pen, text, segment] of spans) {
       const look = paint(pen);
       if (mixed && CHANNEL_CLASSES.has(channel)) look.classes.push(`log-${CHANNEL_CLASSES.get(channel)}`);
-      for (const [shown, boxed] of visiblePieces(text, MAX_ROW_PIECES - pieces.length)) {
-        pieces.push(this.#piece(shown, look, boxed));
+      if (segment) look.classes.push(segment.className);
+      for (const [shown, boxed] of visiblePieces(text, Math.max(1, MAX_ROW_PIECES - pieces.length))) {
+        pieces.push(this.#piece(shown, look, boxed, segment?.href));
       }
     }
     return pieces;
   }
 
-  #piece(text, { classes, color, background }, boxed) {
+  #piece(text, { classes, color, background }, boxed, href) {
     if (classes.length === 0 && color === null && !boxed) return this.#document.createTextNode(text);
-    const piece = this.#document.createElement("span");
+    const piece = this.#document.createElement(href ? "a" : "span");
+    if (href) {
+      piece.href = href;
+      piece.rel = "noopener nofollow";
+    }
     piece.className = boxed ? [...classes, "log-boxed"].join(" ") : classes.join(" ");
     if (color !== null) piece.style.setProperty("color", color);
     if (background !== null) piece.style.setProperty("background-color", background);

@@ -1,73 +1,72 @@
 import { RowHeights } from "./row-heights.js";
+import { ScrollSpace, MAX_SPACE_PX } from "./scroll-space.js";
+import { ALL_ROWS } from "./visible-rows.js";
 
 /** One row unit; log.css has the same. */
 export const ROW_PX = 20;
+/** Rows drawn beyond what is seen: where the browser scrolls by itself it is ahead of the page by a frame or two. */
 const OVERSCAN_ROWS = 24;
+const SCALED_OVERSCAN_ROWS = 4;
 /** A selection keeps its rows in the document, up to this many. */
 const MAX_SELECTED_ROWS = 5_000;
 /** How near to the end counts as at the end: a fraction of a row, since browsers round. */
 const END_PX = 4;
 /** Rounds of drawing and measuring in one frame: measured heights may bring other rows into view. */
 const MEASURING_ROUNDS = 3;
-/** What is shown before a line that is gone to. */
+/** What is shown before a line that is gone to and is not to stand in the middle. */
 const TARGET_CONTEXT_PX = 4 * ROW_PX;
+/** More than any row's height. */
+const BEYOND_PX = 1_000_000;
+const MAX_NATIVE_ROWS = MAX_SPACE_PX / ROW_PX;
 
 /**
- * Draws the lines of a store that are in view, and some around them, into `pane`, which lies in `canvas`, which is as
- * large as all lines together and lies in the scrolling `viewport`.
+ * Shows rows in `pane`, which lies in `canvas`, which lies in the scrolling `viewport`.
  *
- * While wrapping, a row's height is worked out from its columns, and measured once it is drawn. Whatever happens
- * before the first line in view (lines dropped, heights measured), that line stays where it is.
+ * The state is an anchor `{row, y}`: that row's upper edge is `y` px below the viewport's. Whatever happens elsewhere
+ * (rows come, heights get known, the width changes), it stays there. Up to 8 M px the canvas is as high as all rows
+ * together and the browser scrolls; above, the canvas is 8 M px, rows stick to the viewport, `moveBy` moves them, and
+ * the scroll bar shows in proportion where they are.
+ *
+ * While wrapping, a row's height is known once it has been drawn; until then it counts as one unit.
  */
 export class Scroller {
-  #viewport;
-  #canvas;
-  #pane;
-  #probe;
-  #store;
-  #rows;
-  #decorate;
-  #heights;
-  #generation = -1;
-  #mounted = new Map();
-  #unfinished = null;
-  #revision = -1;
+  #elements;
+  #rowPane;
+  #rows = ALL_ROWS;
+  #count = 0;
+  #space = new ScrollSpace();
+  #heights = null;
+  #anchor = { row: 0, y: 0 };
+  #knownTop = 0;
+  #view = 0;
+  #drawn = {};
   #columns = 0;
   #wrap = false;
-  #wrapColumns = Infinity;
-  #anchor = { number: 1, units: 0 };
-  #target = null;
-  #top = 0;
-  #knownTop = 0;
-  #drawnHeight = -1;
 
   /**
-   * @param {{viewport: HTMLElement, canvas: HTMLElement, pane: HTMLElement, probe: HTMLElement}} elements `probe` holds
-   *   `probe.textContent.length` characters of the log's font
-   * @param {import("./line-store.js").LineStore} store
-   * @param {import("./rows.js").Rows} rows
-   * @param {{capacity: number, decorate: (row: HTMLElement, number: number) => void}} options lines kept at the most,
-   *   and what is to be done to each row drawn
+   * @param {{viewport: HTMLElement, canvas: HTMLElement, pane: HTMLElement}} elements
+   * @param {import("./row-pane.js").RowPane} rowPane
    */
-  constructor({ viewport, canvas, pane, probe }, store, rows, { capacity, decorate }) {
-    this.#viewport = viewport;
-    this.#canvas = canvas;
-    this.#pane = pane;
-    this.#probe = probe;
-    this.#store = store;
-    this.#rows = rows;
-    this.#decorate = decorate;
-    this.#heights = new RowHeights(capacity);
+  constructor({ viewport, canvas, pane }, rowPane) {
+    this.#elements = { viewport, canvas, pane };
+    this.#rowPane = rowPane;
   }
 
-  /** Rows in the document, by line number. */
-  get mounted() {
-    return this.#mounted;
+  get rows() {
+    return this.#rows;
   }
 
-  get atEnd() {
-    const { scrollTop, scrollHeight, clientHeight } = this.#viewport;
-    return scrollHeight - clientHeight - scrollTop <= END_PX;
+  get rowCount() {
+    return this.#count;
+  }
+
+  /** Whether the viewer moves the rows, not the browser. */
+  get isScaled() {
+    return this.#drawn.scaled === true;
+  }
+
+  get wrap() {
+    return this.#wrap;
   }
 
   set wrap(wrap) {
@@ -75,179 +74,234 @@ export class Scroller {
     this.layOutAnew();
   }
 
-  /** The width, the font or the wrapping changed: all heights are worked out again at the next `draw`. */
+  get atEnd() {
+    return this.#place() >= this.#space.end - END_PX;
+  }
+
+  /** First and last row in view; last < first where there is none. */
+  get inView() {
+    if (this.#count === 0) return { first: 0, last: -1 };
+    const first = this.#anchor.row;
+    if (!this.#wrap) return { first, last: this.#rowAt(this.#place() + this.#view - 1) };
+    let last = first;
+    for (let y = this.#anchor.y + this.#heightOf(first); y < this.#view && last < this.#count - 1; ) {
+      last += 1;
+      y += this.#heightOf(last);
+    }
+    return { first, last };
+  }
+
+  /** The width, the font or the wrapping changed: heights are measured anew at the next `draw`. */
   layOutAnew() {
-    this.#wrapColumns = this.#wrap ? this.#measureWrapColumns() : Infinity;
-    this.#generation = -1;
+    this.#heights = null;
+  }
+
+  /** The viewport has another size. */
+  resized() {
+    this.#view = this.#elements.viewport.clientHeight;
+  }
+
+  /** Other lines are rows now, or the present ones in another way; the first line in view stays. */
+  setRows(rows, total) {
+    const index = this.#count > 0 ? this.#rows.indexAt(this.#anchor.row) : 1;
+    this.#rows = rows;
+    this.#count = rows.count(total);
+    this.#heights = null;
+    this.#anchor.row = Math.max(0, Math.min(rows.rowOf(index), this.#count - 1));
   }
 
   /** Call on each scroll event; @returns {"up" | "down" | null} where the reader moved, null if it was this object. */
-  scrolled() {
-    const top = this.#viewport.scrollTop;
+  scrolled({ dragging = false } = {}) {
+    const top = this.#elements.viewport.scrollTop;
     const moved = top - this.#knownTop;
     if (Math.abs(moved) < 1) return null;
     this.#knownTop = top;
+    // Who selects beyond the edge moves by pixels, not in proportion.
+    if (this.isScaled && dragging) this.moveBy(moved);
+    else this.#setPlace(this.#space.placeOf(top));
     return moved < 0 ? "up" : "down";
   }
 
-  /** Put line `number` near the top at the next `draw`. */
-  goTo(number) {
-    this.#target = number;
+  /** Move what is seen by so many px; shown at the next `draw`. */
+  moveBy(px) {
+    if (this.#isLoose) this.#anchor.y -= px;
+    else this.#setPlace(this.#space.clamp(this.#place() + px));
   }
 
-  /** @param {boolean} pinned whether the end of the log is to be in view */
-  draw(pinned) {
-    // Read before the canvas changes: one that shrinks may take the position with it.
-    this.#top = this.#viewport.scrollTop;
-    this.#sync();
+  /** As far as keys go: "page" of what is seen, the "start", the "end". */
+  get pagePx() {
+    return Math.max(ROW_PX, this.#view - 2 * ROW_PX);
+  }
+
+  moveToStart() {
+    this.#anchor = { row: 0, y: 0 };
+  }
+
+  moveToEnd() {
+    this.#setPlace(this.#space.end);
+    if (this.#isLoose) this.#anchor = { row: Math.max(0, this.#count - 1), y: -BEYOND_PX };
+  }
+
+  /** Put a row into the middle of what is seen, or near its top. */
+  goTo(row, center) {
+    this.#anchor = { row, y: center ? Math.max(0, Math.floor((this.#view - ROW_PX) / 2)) : TARGET_CONTEXT_PX };
+  }
+
+  /**
+   * @param {number} total lines of the store
+   * @param {boolean} pinned whether the end of the log is to be in view
+   */
+  draw(total, pinned) {
+    this.#count = this.#rows.count(total);
+    this.#view ||= this.#elements.viewport.clientHeight;
     for (let round = 0; round < MEASURING_ROUNDS; round += 1) {
-      this.#sizeCanvas();
-      this.#place(pinned);
+      this.#measureSpace();
+      if (pinned) this.moveToEnd();
       this.#mount();
-      if (!this.#wrap || !this.#measure()) break;
+      if (!this.#wrap || !this.#measureRows()) break;
     }
-    if (this.#wrap) {
-      this.#sizeCanvas();
-      this.#place(pinned);
+    this.#measureSpace();
+    if (this.#isLoose) this.#settleLoose(pinned);
+    else this.#settle(pinned);
+  }
+
+  /** Whether only the heights of what is drawn are known. */
+  get #isLoose() {
+    return this.#wrap && this.#space.isScaled;
+  }
+
+  #measureSpace() {
+    const treed = this.#wrap && this.#count <= MAX_NATIVE_ROWS;
+    if (!treed) this.#heights = null;
+    else this.#growHeights();
+    this.#space.set((this.#heights?.total ?? this.#count) * ROW_PX, this.#view);
+  }
+
+  #growHeights() {
+    if (this.#heights === null || this.#heights.last > this.#count || this.#heights.capacity < this.#count) {
+      this.#heights = new RowHeights(Math.min(MAX_NATIVE_ROWS, Math.max(1024, 2 * this.#count)));
     }
-    this.#target = null;
+    while (this.#heights.last < this.#count) this.#heights.push(1);
   }
 
-  /** Bring the heights to what the store has now. */
-  #sync() {
-    const store = this.#store;
-    const heights = this.#heights;
-    if (this.#generation !== store.generation) this.#restart();
-    if (heights.first < store.first) heights.dropBefore(store.first);
-    if (this.#unfinished !== null && this.#revision !== store.revision) this.#refill(this.#unfinished);
-    while (heights.last < store.last) {
-      const line = store.line(heights.last + 1);
-      heights.push(this.#unitsOf(line));
-      this.#columns = Math.max(this.#columns, line.columns);
-      if (!line.ended) this.#unfinished = line.number;
-    }
-    this.#revision = store.revision;
+  /** Distance of a row's upper edge from the beginning. */
+  #offsetOf(row) {
+    return (this.#heights?.offsetOf(row + 1) ?? row) * ROW_PX;
   }
 
-  #restart() {
-    this.#generation = this.#store.generation;
-    this.#heights.reset(this.#store.first);
-    this.#unfinished = null;
-    this.#columns = 0;
-    for (const row of this.#mounted.values()) row.remove();
-    this.#mounted.clear();
+  #rowAt(place) {
+    const unit = Math.floor(place / ROW_PX);
+    const row = this.#heights === null ? unit : this.#heights.numberAt(unit) - 1;
+    return Math.max(0, Math.min(row, this.#count - 1));
   }
 
-  /** A line that had not ended when it was drawn has more text now. */
-  #refill(number) {
-    this.#unfinished = null;
-    const line = this.#store.line(number);
-    if (!line) return;
-    this.#heights.set(number, this.#unitsOf(line));
-    this.#columns = Math.max(this.#columns, line.columns);
-    if (!line.ended) this.#unfinished = number;
-    const row = this.#mounted.get(number);
-    if (!row) return;
-    this.#rows.fill(row, line);
-    this.#decorate(row, number);
+  #heightOf(row) {
+    if (this.#heights !== null) return this.#offsetOf(row + 1) - this.#offsetOf(row);
+    return this.#wrap ? (this.#rowPane.element(row)?.offsetHeight ?? ROW_PX) : ROW_PX;
   }
 
-  #unitsOf(line) {
-    return Math.max(1, Math.ceil(line.columns / this.#wrapColumns));
+  #place() {
+    return this.#space.clamp(this.#offsetOf(this.#anchor.row) - this.#anchor.y);
   }
 
-  #sizeCanvas() {
-    const height = this.#heights.total * ROW_PX;
-    if (height !== this.#drawnHeight) this.#canvas.style.setProperty("block-size", `${height}px`);
-    this.#drawnHeight = height;
-    this.#canvas.style.setProperty("--log-columns", String(this.#columns));
-    this.#viewport.style.setProperty("--log-digits", String(Math.max(3, String(this.#heights.last).length)));
+  #setPlace(place) {
+    const row = this.#rowAt(place);
+    this.#anchor = { row, y: this.#offsetOf(row) - place };
   }
 
-  /** Scroll to the end, to a target, or by as much as came or went before the first line in view. */
-  #place(pinned) {
-    if (pinned) {
-      this.#scrollTo(this.#drawnHeight);
-    } else {
-      const shift = (this.#heights.offsetOf(this.#anchor.number) - this.#anchor.units) * ROW_PX;
-      // Nothing is written where nothing moved: it would end a smooth scroll that the reader has begun.
-      if (this.#target !== null) this.#scrollTo(this.#heights.offsetOf(this.#target) * ROW_PX - TARGET_CONTEXT_PX);
-      else if (shift !== 0) this.#scrollTo(this.#top + shift);
-    }
-    this.#dropAnchor();
-  }
-
-  #scrollTo(top) {
-    if (Math.abs(this.#viewport.scrollTop - top) >= 1) this.#viewport.scrollTop = top;
-    this.#knownTop = this.#viewport.scrollTop;
-  }
-
-  /** Remember which line is the first in view, and where it is. */
-  #dropAnchor() {
-    this.#top = this.#viewport.scrollTop;
-    const number = this.#heights.numberAt(Math.floor(this.#top / ROW_PX));
-    this.#anchor = { number, units: this.#heights.offsetOf(number) };
-  }
-
-  /** Have exactly the rows in the document that are wanted there. */
+  /** Have the rows in the document that are seen, that may be seen next, and that are selected. */
   #mount() {
-    const [first, last] = this.#wanted();
-    for (const [number, row] of this.#mounted) {
-      if (number >= first && number <= last) continue;
-      row.remove();
-      this.#mounted.delete(number);
-    }
-    let next = this.#pane.firstChild;
-    for (let number = first; number <= last; number += 1) {
-      const row = this.#mounted.get(number);
-      if (row) next = row.nextSibling;
-      else this.#pane.insertBefore(this.#create(number), next);
-    }
-    this.#pane.style.setProperty("inset-block-start", `${this.#heights.offsetOf(first) * ROW_PX}px`);
-  }
-
-  #create(number) {
-    const row = this.#rows.create(this.#store.line(number));
-    this.#decorate(row, number);
-    this.#mounted.set(number, row);
-    return row;
-  }
-
-  #wanted() {
-    const heights = this.#heights;
-    if (heights.last < heights.first) return [heights.first, heights.last];
-    const topUnit = Math.floor(this.#top / ROW_PX) - OVERSCAN_ROWS;
-    const endUnit = Math.ceil((this.#top + this.#viewport.clientHeight) / ROW_PX) + OVERSCAN_ROWS;
-    const seen = [heights.numberAt(topUnit), heights.numberAt(endUnit)];
+    const seen = this.#isLoose ? this.#looselySeen() : this.#seen();
     const selected = this.#selected();
-    const first = Math.max(heights.first, Math.min(seen[0], ...selected));
-    const last = Math.min(heights.last, Math.max(seen[1], ...selected));
-    return last - first < MAX_SELECTED_ROWS ? [first, last] : seen;
+    let first = Math.max(0, Math.min(seen[0], ...selected));
+    let last = Math.min(this.#count - 1, Math.max(seen[1], ...selected));
+    if (last - first >= MAX_SELECTED_ROWS) {
+      first = Math.max(0, seen[0]);
+      last = Math.min(this.#count - 1, seen[1]);
+    }
+    this.#columns = Math.max(this.#columns, this.#rowPane.mount(first, last));
   }
 
-  /** Numbers of the lines where a selection begins and ends. */
+  #seen() {
+    const overscan = this.#space.isScaled ? SCALED_OVERSCAN_ROWS : OVERSCAN_ROWS;
+    const place = this.#place();
+    return [this.#rowAt(place) - overscan, this.#rowAt(place + this.#view) + overscan];
+  }
+
+  /** No row is less than a unit high: so many may be seen at the most. */
+  #looselySeen() {
+    const { row, y } = this.#anchor;
+    const rows = (px) => Math.ceil(Math.max(0, px) / ROW_PX) + SCALED_OVERSCAN_ROWS;
+    const last = row + rows(this.#view - y);
+    const nearEnd = last >= this.#count;
+    return [(nearEnd ? Math.min(row, this.#count) : row) - rows(nearEnd ? this.#view : y), last];
+  }
+
+  /** Rows where a selection begins and ends. */
   #selected() {
-    const selection = this.#viewport.ownerDocument.getSelection();
-    if (!selection || selection.isCollapsed || !this.#pane.contains(selection.anchorNode)) return [];
-    return [selection.anchorNode, selection.focusNode]
-      .map((node) => Number((node.closest ? node : node.parentElement).closest("[data-line]")?.dataset.line))
-      .filter((number) => number > 0);
+    const { pane } = this.#elements;
+    const selection = pane.ownerDocument.getSelection();
+    if (selection === null || selection.isCollapsed || !pane.contains(selection.anchorNode)) return [];
+    const rows = [];
+    for (const [row, { element }] of this.#rowPane.entries()) {
+      if (element.contains(selection.anchorNode) || element.contains(selection.focusNode)) rows.push(row);
+    }
+    return rows;
   }
 
   /** @returns {boolean} whether a drawn row has another height than was thought */
-  #measure() {
+  #measureRows() {
+    if (this.#heights === null) return false;
     let changed = false;
-    for (const [number, row] of this.#mounted) {
-      const units = Math.max(1, Math.round(row.offsetHeight / ROW_PX));
-      changed = this.#heights.set(number, units) || changed;
+    for (const [row, { element }] of this.#rowPane.entries()) {
+      const units = Math.max(1, Math.round(element.offsetHeight / ROW_PX));
+      changed = this.#heights.set(row + 1, units) || changed;
     }
     return changed;
   }
 
-  #measureWrapColumns() {
-    const { marginInlineStart, marginInlineEnd } = getComputedStyle(this.#probe);
-    const room = this.#viewport.clientWidth - Number.parseFloat(marginInlineStart) - Number.parseFloat(marginInlineEnd);
-    const character = this.#probe.getBoundingClientRect().width / this.#probe.textContent.length;
-    return Math.max(1, Math.floor(room / character));
+  #settle(pinned) {
+    if (pinned) this.moveToEnd();
+    const place = this.#place();
+    this.#setPlace(place);
+    const offset = this.#offsetOf(this.#rowPane.first);
+    this.#write(place, this.#space.isScaled ? offset - place : offset);
+  }
+
+  /** Rows are laid from the anchor on, with the heights that they have in the document. */
+  #settleLoose(pinned) {
+    const rows = [...this.#rowPane.entries()];
+    if (rows.length === 0) return this.#write(0, 0);
+    let { row, y } = this.#anchor;
+    const edges = new Map(rows.map(([number, { element }]) => [number, [element.offsetTop, element.offsetHeight]]));
+    let shift = y - (edges.get(row)?.[0] ?? 0);
+    const [lastTop, lastHeight] = edges.get(this.#count - 1) ?? [Infinity, 0];
+    if (pinned || lastTop + lastHeight + shift < this.#view) shift = this.#view - lastTop - lastHeight;
+    if (edges.has(0) && edges.get(0)[0] + shift > 0) shift = -edges.get(0)[0];
+    [row, [y]] = [...edges].find(([, [top, height]]) => top + height + shift > 0) ?? [row, edges.get(row)];
+    this.#anchor = { row, y: y + shift };
+    const share = Math.min(1, Math.max(0, -this.#anchor.y / edges.get(row)[1]));
+    this.#write(pinned ? this.#space.end : (row + share) * ROW_PX, shift);
+  }
+
+  /** What is read comes before, what is written here, and the position last: it makes the browser lay out. */
+  #write(place, paneOffset) {
+    const { viewport, canvas, pane } = this.#elements;
+    const { canvas: height, isScaled } = this.#space;
+    this.#once("scaled", isScaled, () => viewport.toggleAttribute("data-scaled", isScaled));
+    this.#once("view", this.#view, () => viewport.style.setProperty("--log-view", `${this.#view}px`));
+    this.#once("height", height, () => canvas.style.setProperty("block-size", `${height}px`));
+    this.#once("columns", this.#columns, () => canvas.style.setProperty("--log-columns", String(this.#columns)));
+    this.#once("offset", paneOffset, () => pane.style.setProperty("--log-offset", `${paneOffset}px`));
+    const top = Math.round(this.#space.topOf(place));
+    if (Math.abs(top - this.#knownTop) < 1) return;
+    viewport.scrollTop = top;
+    this.#knownTop = top;
+  }
+
+  #once(name, value, write) {
+    if (this.#drawn[name] === value) return;
+    this.#drawn[name] = value;
+    write();
   }
 }

@@ -24,26 +24,45 @@ const CURSOR = {
   D: (line, count) => line.moveBy(-Math.max(count, 1)),
 };
 
-/** A channel's pen, and where in an escape sequence its text stopped. */
+/** Cursor up, down, to a place; erase in display. */
+const MOVES = "ABEFHJf";
+
+/** Where in an escape sequence a channel's text stopped. */
 class Stream {
-  pen = PLAIN;
   pending = "";
   inString = false;
 }
 
 /**
- * Interprets the text of a log: pens and half-read sequences belong to a channel and outlive pieces, frames and
- * lines. Sequences that neither colour nor stay within their line (cursor up, titles, links, device controls) vanish.
+ * Interprets the text of a log. The pen is that of all channels together, as on one terminal (the server's `sgr` at a
+ * line is the same); half-read sequences belong to a channel. Both outlive pieces and frames, the pen lines as well.
+ * Sequences that neither colour nor stay within their line (cursor up, titles, links, device controls) vanish.
  * A sequence ends with its line at the latest, so that an unterminated one cannot swallow the log.
  */
 export class Terminal {
   #streams = new Map();
+  #pen;
+  #moves = false;
+
+  /** @param {typeof PLAIN} pen in force at the beginning */
+  constructor(pen = PLAIN) {
+    this.#pen = pen;
+  }
+
+  get pen() {
+    return this.#pen;
+  }
+
+  /** Whether anything moved the cursor to another line; that is resolved in finished logs only. */
+  get moves() {
+    return this.#moves;
+  }
 
   /** Write `text`, which has no line feed, to `line`. */
   write(channel, text, line) {
     const stream = this.#stream(channel);
     if (stream.pending === "" && !stream.inString && find(ACTS, text, 0) === null) {
-      line.write(channel, stream.pen, text);
+      line.write(channel, this.#pen, text);
     } else {
       this.#interpret(channel, stream, stream.pending + text, line);
     }
@@ -54,6 +73,14 @@ export class Terminal {
     const stream = this.#stream(channel);
     stream.pending = "";
     stream.inString = false;
+  }
+
+  /** The line ended for all channels. */
+  endLines() {
+    for (const stream of this.#streams.values()) {
+      stream.pending = "";
+      stream.inString = false;
+    }
   }
 
   #stream(channel) {
@@ -72,7 +99,7 @@ export class Terminal {
       }
       const act = find(ACTS, text, at);
       const end = act === null ? text.length : act.index;
-      if (end > at) line.write(channel, stream.pen, text.slice(at, end));
+      if (end > at) line.write(channel, this.#pen, text.slice(at, end));
       at = act === null ? end : this.#act(stream, text, end, line);
     }
   }
@@ -109,7 +136,8 @@ export class Terminal {
 
   #control(stream, parameters, final, line) {
     if (!SGR_PARAMETERS.test(parameters) || parameters.length > MAX_SEQUENCE_CHARACTERS) return;
-    if (final === "m") stream.pen = applySgr(stream.pen, parameters);
+    if (final === "m") this.#pen = applySgr(this.#pen, parameters);
+    else if (MOVES.includes(final)) this.#moves = true;
     else CURSOR[final]?.(line, Number.parseInt(parameters, 10) || 0);
   }
 }

@@ -1,0 +1,35 @@
+import { BLOCK_LINES } from "./block.js";
+import { LinesSource } from "./lines-source.js";
+import { parseMark } from "./marks.js";
+
+/** The lines' source of the log that a viewer's element is for. */
+export function sourceOf(element) {
+  const raw = new URL(element.dataset.raw, element.ownerDocument.baseURI);
+  return new LinesSource(new URL("lines", raw).href);
+}
+
+/**
+ * Which lines are gone to first, `{first, last}`: those that the address marks, else the one that the element opens at
+ * (`data-opens-at="L120"`); null where the log opens at one of its ends.
+ */
+export function firstTarget(element) {
+  const { hash } = element.ownerDocument.defaultView.location;
+  return parseMark(hash) ?? parseMark(`#${element.dataset.opensAt ?? ""}`);
+}
+
+/** Whether the log opens at its end: one that is written, and one whose element says so (`data-opens-at="end"`). */
+export function opensAtEnd(element) {
+  const { state, opensAt } = element.dataset;
+  return firstTarget(element) === null && (state !== "finished" || opensAt === "end");
+}
+
+/** The first line to ask for, counted from the end where negative. */
+export function firstStart(target, atEnd) {
+  if (target !== null) return Math.floor((target.first - 1) / BLOCK_LINES) * BLOCK_LINES + 1;
+  return atEnd ? -BLOCK_LINES : 1;
+}
+
+/** Ask for the lines that are seen first. @returns {Promise<object>} an answer, see LinesSource */
+export function askFirst(element, source = sourceOf(element)) {
+  return source.get(firstStart(firstTarget(element), opensAtEnd(element)), BLOCK_LINES);
+}

@@ -1,0 +1,120 @@
+import { clickMark, parseMark } from "./marks.js";
+import { timeTitle } from "./rows.js";
+import { selectedText, selectsIn } from "./selection.js";
+
+const EDITABLE = "input, textarea, select, [contenteditable]";
+
+/** What the reader does with mouse, keys and address, passed on to the viewer. */
+export class ReaderInput {
+  #viewer;
+  #document;
+  #scroller;
+  #scrolling;
+  #keys = [];
+  #markAnchor = 1;
+  #dragging = false;
+  #width = 0;
+
+  /**
+   * @param {LogViewer} viewer
+   * @param {import("./scroller.js").Scroller} scroller
+   * @param {import("./own-scrolling.js").OwnScrolling} scrolling
+   */
+  constructor(viewer, scroller, scrolling) {
+    this.#viewer = viewer;
+    this.#scroller = scroller;
+    this.#scrolling = scrolling;
+    this.#document = viewer.element.ownerDocument;
+    this.#listen(viewer.view.viewport, viewer.signal);
+  }
+
+  /** @param {(event: KeyboardEvent) => boolean} taken */
+  addKeys(taken) {
+    this.#keys.push(taken);
+  }
+
+  /** The mark that the address names; clicks with shift extend it. */
+  readAddress() {
+    const mark = parseMark(this.#document.defaultView.location.hash);
+    this.#markAnchor = mark?.first ?? 1;
+    return mark;
+  }
+
+  #listen(viewport, signal) {
+    const listen = (target, type, act) => target.addEventListener(type, act, { signal, passive: type === "scroll" });
+    listen(viewport, "scroll", () => this.#scrolled());
+    listen(viewport, "click", (event) => this.#clicked(event));
+    listen(viewport, "copy", (event) => this.#copy(event));
+    listen(viewport, "pointerover", (event) => this.#pointed(event));
+    listen(viewport, "pointerdown", (event) => (this.#dragging = event.target !== viewport));
+    for (const end of ["pointerup", "pointercancel"]) listen(this.#document, end, () => (this.#dragging = false));
+    listen(this.#document, "selectionchange", () => this.#selected());
+    listen(this.#document, "keydown", (event) => this.#pressed(event));
+    listen(this.#document.defaultView, "hashchange", () => this.#viewer.showAddress(this.readAddress()));
+    const resized = new ResizeObserver(() => this.#resized(viewport));
+    resized.observe(viewport);
+    signal.addEventListener("abort", () => resized.disconnect());
+  }
+
+  #scrolled() {
+    const way = this.#scroller.scrolled({ dragging: this.#dragging });
+    if (way === null) this.#viewer.drawSoon();
+    else this.#viewer.moved(way);
+  }
+
+  #selected() {
+    if (selectsIn(this.#document.getSelection(), this.#viewer.view.pane)) this.#viewer.setFollow(false);
+  }
+
+  #copy(event) {
+    const selection = this.#document.getSelection();
+    const { pane } = this.#viewer.view;
+    if (event.defaultPrevented || !selectsIn(selection, pane)) return;
+    event.clipboardData.setData("text/plain", selectedText(selection, pane.children));
+    event.preventDefault();
+  }
+
+  #pressed(event) {
+    if (event.target.closest?.(EDITABLE)) return;
+    const viewer = this.#viewer;
+    const taken = this.#keys.some((take) => take(event)) || this.#act(event, viewer);
+    if (taken) event.preventDefault();
+  }
+
+  #act(event, viewer) {
+    const { key, ctrlKey, metaKey, altKey } = event;
+    if (ctrlKey || metaKey || altKey) return false;
+    if (key === "f" && viewer.canFollow) viewer.setFollow(!viewer.following);
+    else if (key === "w") viewer.setWrap(!viewer.wrap);
+    else if (!viewer.view.viewport.contains(event.target)) return false;
+    else if (key === "Escape" && viewer.mark !== null) viewer.setMark(null);
+    // Where lines come fast the browser's own way to the end arrives too late.
+    else if (key === "End" && viewer.canFollow) viewer.setFollow(true);
+    else return this.#scrolling.press(event);
+    return true;
+  }
+
+  #clicked(event) {
+    const link = event.target.closest(".log-number");
+    if (!link?.dataset.number || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    const number = Number(link.dataset.number);
+    if (!event.shiftKey) this.#markAnchor = number;
+    this.#viewer.setMark(clickMark(this.#viewer.mark, number, event.shiftKey, this.#markAnchor));
+    this.#viewer.setFollow(false);
+  }
+
+  /** When a line was written is worked out for whoever asks. */
+  #pointed({ target }) {
+    const row = target.closest?.(".log-number")?.parentElement;
+    const line = row ? this.#viewer.lineOf(row) : undefined;
+    if (line) row.firstChild.title = timeTitle(line.time, this.#viewer.log.started);
+  }
+
+  #resized(viewport) {
+    if (viewport.clientWidth !== this.#width) this.#scroller.layOutAnew();
+    this.#width = viewport.clientWidth;
+    this.#scroller.resized();
+    this.#viewer.drawSoon();
+  }
+}

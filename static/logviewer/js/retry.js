@@ -1,0 +1,37 @@
+const FIRST_DELAY_MS = 500;
+const LONGEST_DELAY_MS = 20_000;
+
+/** One timer for what is tried again: each wait doubles, and takes of that half to all. */
+export class RetryDelays {
+  #act;
+  #environment;
+  #timer = null;
+  #attempt = 0;
+
+  /** @param {() => void} act called when a wait is over */
+  constructor(act, { setTimeout, clearTimeout, random = Math.random } = globalThis) {
+    this.#act = act;
+    this.#environment = { setTimeout: setTimeout.bind(globalThis), clearTimeout: clearTimeout.bind(globalThis), random };
+  }
+
+  get waiting() {
+    return this.#timer !== null;
+  }
+
+  wait() {
+    if (this.#timer !== null) return;
+    const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#attempt, 16));
+    this.#attempt += 1;
+    this.#timer = this.#environment.setTimeout(() => {
+      this.#timer = null;
+      this.#act();
+    }, ceiling * (0.5 + 0.5 * this.#environment.random()));
+  }
+
+  /** It succeeded, or somebody knows that it may now. */
+  reset() {
+    if (this.#timer !== null) this.#environment.clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#attempt = 0;
+  }
+}
