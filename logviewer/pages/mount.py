@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from logviewer.chunkstore import ArchiveAway, ChunkStoreError, CorruptIndex, CorruptSealed, NoSuchLog
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile
+from logviewer.pages.modules import modules_of
 from logviewer.pages.status import completeness_text, size_text
 from logviewer.resources.problems import STORE_AWAY, damage_text
 
@@ -48,6 +49,11 @@ class Mount:
     def raw(self) -> str:
         """Where the text lies."""
         return f"/api/v1/logs/{self.log.pk}/raw"
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """Static files that the viewer's script needs."""
+        return modules_of("log-page.js")
 
     @property
     def completeness(self) -> str:

@@ -121,7 +121,8 @@ def test_a_failed_build_opens_at_its_first_error_by_itself_and_by_a_click(
 ) -> None:
     build.end(build.start("configure"))
     around = "".join(f"cc -c unit_{number}.c\n" for number in range(1, 500))
-    step = build.start("compile", f"{around}src/main.c:7:1: error: 'limit' undeclared\n{around}")
+    error = "src/main.c:7:1: error: 'limit' undeclared"
+    step = build.start("compile", f"{around}{error}\n{around}")
     build.end(step, "failure")
     build.finish("failure")
     until = time.monotonic() + WAIT_SECONDS
@@ -131,13 +132,13 @@ def test_a_failed_build_opens_at_its_first_error_by_itself_and_by_a_click(
     page.goto(build.url)
     told = page.locator(".first-error a")
     expect(told).to_have_text("src/main.c:7: 'limit' undeclared")
-    expect(Log(page).line("src/main.c:7:1: error")).to_be_in_viewport()
+    expect(Log(page).line(error)).to_be_in_viewport()
     page.locator(".step", has_text="configure").click()
     expect(page.get_by_text("output of configure")).to_be_visible()
     page.locator(".step", has_text="compile").click()
-    expect(Log(page).line("src/main.c:7:1: error")).to_be_in_viewport()
+    expect(Log(page).line(error)).to_be_in_viewport()
     told.click()
-    expect(Log(page).marked).to_have_text(["src/main.c:7:1: error: 'limit' undeclared"])
+    expect(Log(page).marked).to_have_text([error])
 
 
 def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, failed: WrittenBuild) -> None:

@@ -352,3 +352,34 @@ test("closing while it waits ends the waiting", () => {
   socket.close();
   assert.deepEqual(clock.pending, []);
 });
+
+test("a paused stream says so, again after each hello, and goes on where it was", () => {
+  open().hello();
+  socket.pause();
+  FakeWebSocket.last.text({ type: "size", size: 900, lines: 9 });
+  FakeWebSocket.last.breaks(1006);
+  socket.retryNow();
+  FakeWebSocket.last.hello({ size: 900 });
+  assert.deepEqual(FakeWebSocket.all.map(({ sent }) => sent), [[{ type: "pause" }], [{ type: "pause" }]]);
+  socket.resume(1_000);
+  assert.deepEqual(FakeWebSocket.last.sent.at(-1), { type: "resume" });
+});
+
+test("who missed much begins anew at the end", () => {
+  open().hello();
+  socket.pause();
+  FakeWebSocket.last.text({ type: "size", size: 5_000_000, lines: 40_000 });
+  const before = FakeWebSocket.last;
+  socket.resume(1_000_000);
+  assert.equal(before.closedWith, 1000);
+  assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "tail:100000");
+});
+
+test("a pause before the hello is told with it, a resume before it as well", () => {
+  open();
+  socket.pause();
+  assert.deepEqual(FakeWebSocket.last.sent, []);
+  socket.resume();
+  FakeWebSocket.last.hello();
+  assert.deepEqual(FakeWebSocket.last.sent, []);
+});

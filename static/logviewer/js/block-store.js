@@ -1,12 +1,13 @@
-import { LinesRefused } from "./lines-source.js";
-import { Block, BLOCK_LINES } from "./block.js";
+import { Block } from "./block.js";
+import { BLOCK_LINES, LinesRefused } from "./lines-source.js";
 import { penOf } from "./resolve.js";
 import { RetryDelays } from "./retry.js";
 import { PLAIN } from "./sgr.js";
 
-export { BLOCK_LINES };
 export const MAX_BLOCKS = 40;
 export const MAX_CHARACTERS = 16 * 1024 * 1024;
+
+const SWEEP_MS = 120;
 
 const blockOf = (index) => Math.floor((index - 1) / BLOCK_LINES);
 const firstOf = (block) => block * BLOCK_LINES + 1;
@@ -29,6 +30,7 @@ export class BlockStore {
   #known = false;
   #provisional = null;
   #delays;
+  #sweep;
   #refused = null;
   #closed = false;
 
@@ -43,6 +45,7 @@ export class BlockStore {
     this.#onChange = onChange;
     this.#onError = onError;
     this.#delays = new RetryDelays(() => this.#request(), environment);
+    this.#sweep = new RetryDelays(() => this.#request(), environment, SWEEP_MS, SWEEP_MS);
   }
 
   /** How many lines there are, as far as is known. */
@@ -131,6 +134,7 @@ export class BlockStore {
     this.#provisional = null;
     this.#refused = null;
     this.#delays.reset();
+    this.#sweep.reset();
   }
 
   /** The lines from `first` to `last` are to be seen: they, and then their neighbours, are asked for. */
@@ -209,11 +213,7 @@ export class BlockStore {
     if (this.#closed || this.#refused !== null || this.#delays.waiting) return;
     const { first, last } = this.#wanted;
     const [from, to] = [blockOf(Math.max(1, first)), blockOf(Math.max(first, Math.min(last, this.#total), 1))];
-    for (const [block, { controller }] of this.#requests) {
-      if (block === "prime" || (block >= from - 1 && block <= to + 1)) continue;
-      controller.abort();
-      this.#requests.delete(block);
-    }
+    this.#abortBeyond(from - 1, to + 1);
     if (this.#requests.has("prime")) return;
     if (!this.#known && this.#total === 0) {
       this.#fetch(0, 1);
@@ -225,7 +225,7 @@ export class BlockStore {
       const gap = this.#gapIn(block, first, last);
       if (gap === null) continue;
       missing = true;
-      this.#fetch(block, gap);
+      if (!this.#sweep.waiting) this.#fetch(block, gap, true);
     }
     // Neighbours that would push each other out are not worth asking for.
     if (missing || this.weight > MAX_CHARACTERS / 2) return;
@@ -236,13 +236,26 @@ export class BlockStore {
     }
   }
 
+  /**
+   * Nobody waits for what is out of sight. The server works on it all the same: who goes over the log that fast is
+   * asked for when the scroll bar rests for a moment.
+   */
+  #abortBeyond(from, to) {
+    for (const [block, { controller, seen }] of this.#requests) {
+      if (block === "prime" || (block >= from && block <= to)) continue;
+      controller.abort();
+      this.#requests.delete(block);
+      if (seen) this.#sweep.wait();
+    }
+  }
+
   /** Ask for the rest of a block, from the block's first line that is not here. */
-  #fetch(block, gap) {
+  #fetch(block, gap, seen = false) {
     if (this.#requests.has(block)) return;
     const start = this.#blocks.get(block)?.startFor(gap) ?? firstOf(block);
     const { promise, request } = this.#ask(start, firstOf(block + 1) - start);
-    this.#requests.set(block, request);
-    this.#settle(block, request, promise);
+    this.#requests.set(block, { ...request, seen });
+    this.#settle(block, this.#requests.get(block), promise);
   }
 
   #ask(start, count) {

@@ -1,7 +1,6 @@
+import { BLOCK_LINES } from "./lines-source.js";
 import { movesOverLines, rawWeightOf, resolveLines, weightOf } from "./resolve.js";
 import { PLAIN } from "./sgr.js";
-
-export const BLOCK_LINES = 500;
 
 /** Raw lines of the neighbours that a screen may reach into. */
 const AROUND_LINES = 100;

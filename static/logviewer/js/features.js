@@ -1,3 +1,5 @@
+import { installLongLines } from "./long-lines.js";
+
 /**
  * What the viewer offers beside showing lines is installed here, a function each, called once with the new viewer
  * before its first draw: search, folds, times, copying, preferences, the list of keys.
@@ -32,4 +34,4 @@
  */
 
 /** @type {((viewer: object) => void)[]} */
-export const FEATURES = [];
+export const FEATURES = [installLongLines];

@@ -1,5 +1,4 @@
-import { BLOCK_LINES } from "./block.js";
-import { LinesSource } from "./lines-source.js";
+import { BLOCK_LINES, LinesSource } from "./lines-source.js";
 import { parseMark } from "./marks.js";
 
 /** The lines' source of the log that a viewer's element is for. */
@@ -29,7 +28,19 @@ export function firstStart(target, atEnd) {
   return atEnd ? -BLOCK_LINES : 1;
 }
 
-/** Ask for the lines that are seen first. @returns {Promise<object>} an answer, see LinesSource */
+const asked = new WeakMap();
+
+/** Ask for the lines that are seen first, or take what was asked for early. @returns {Promise<object>} an answer */
 export function askFirst(element, source = sourceOf(element)) {
+  const early = asked.get(element);
+  asked.delete(element);
+  if (early !== undefined) return early;
   return source.get(firstStart(firstTarget(element), opensAtEnd(element)), BLOCK_LINES);
+}
+
+/** Ask while the other modules are still on their way: the page has this one as a script of its own. */
+export function askEarly(element) {
+  const answer = askFirst(element);
+  answer.catch(() => {}); // whoever takes it hears of it
+  asked.set(element, answer);
 }

@@ -1,4 +1,5 @@
-/** What a line as the server sends it looks like: `{n, t, bytes?, runs: [[channel, text], …]}`. */
+/** Lines are asked for, and kept, in blocks of so many. */
+export const BLOCK_LINES = 500;
 
 const CHANNEL_NAMES = ["stdout", "stderr", "header"];
 

@@ -275,7 +275,7 @@ export class LogViewer {
     const { first } = this.#target;
     if (first > this.store.total && this.canFollow) return;
     this.#target = null;
-    this.goTo(Math.min(first, this.store.total), { center: false });
+    this.goTo(Math.min(first, this.store.total), { center: this.#mark === null });
   }
 
   #draw() {

@@ -7,10 +7,15 @@ export class RetryDelays {
   #environment;
   #timer = null;
   #attempt = 0;
+  #first;
+  #longest;
 
   /** @param {() => void} act called when a wait is over */
-  constructor(act, { setTimeout, clearTimeout, random = Math.random } = globalThis) {
+  constructor(act, environment = globalThis, first = FIRST_DELAY_MS, longest = LONGEST_DELAY_MS) {
+    const { setTimeout, clearTimeout, random = Math.random } = environment;
     this.#act = act;
+    this.#first = first;
+    this.#longest = longest;
     this.#environment = { setTimeout: setTimeout.bind(globalThis), clearTimeout: clearTimeout.bind(globalThis), random };
   }
 
@@ -20,7 +25,7 @@ export class RetryDelays {
 
   wait() {
     if (this.#timer !== null) return;
-    const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(this.#attempt, 16));
+    const ceiling = Math.min(this.#longest, this.#first * 2 ** Math.min(this.#attempt, 16));
     this.#attempt += 1;
     this.#timer = this.#environment.setTimeout(() => {
       this.#timer = null;

@@ -1,0 +1,3 @@
+import { askEarly } from "./first-lines.js";
+
+for (const element of document.querySelectorAll("[data-log-viewer]")) askEarly(element);
