@@ -31,9 +31,10 @@ const REFRESH_MS = 500;
  *
  * The element says what to show: `data-log-id`, `data-socket`, `data-raw`, `data-state` (`open`, `finished`,
  * `abandoned`), `data-size`, `data-lines`, `data-started`, and `data-opens-at`, where it opens unless the address marks
- * lines: `L120`, `end`, or else the end of a log that is written and the top of one that is over. It dispatches `log:state` with `detail` `{state, log}`,
- * where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or `stopped`;
- * `log:rows` with `{first, last}`, the numbers of the lines in view; and `log:mark` with `{mark}`.
+ * lines: `L120`, `end`, or else the end of a log that is written and the top of one that is over. It dispatches
+ * `log:state` with `detail` `{state, log}`, where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`,
+ * `offline`, `finished` or `stopped`; `log:rows` with `{first, last}`, the numbers of the lines in view; and `log:mark`
+ * with `{mark}`.
  */
 export class LogViewer {
   #window;
