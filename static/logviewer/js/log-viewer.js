@@ -276,7 +276,16 @@ export class LogViewer {
     const { first } = this.#target;
     if (first > this.store.total && this.canFollow) return;
     this.#target = null;
-    this.goTo(Math.min(first, this.store.total), { center: this.#mark === null });
+    const number = Math.min(first, this.store.total);
+    const center = this.#mark === null;
+    if (this.store.channels !== null) {
+      this.goTo(number, { center });
+      return;
+    }
+    // At once: the beginning is not to be drawn, and asked for, first.
+    this.#follow.stop(this.#last);
+    this.#scroller.resized();
+    this.#scroller.goTo(this.#scroller.rows.rowOf(number), center);
   }
 
   #draw() {
