@@ -54,6 +54,16 @@ start_redis() {
     wait_for 6379 Redis
 }
 
+# Lighthouse, of the very version and dependencies that package-lock.json names; nothing where they are here already.
+install_lighthouse() {
+    local here="$ROOT/tests/lighthouse" said
+    [ "$here/node_modules/.package-lock.json" -nt "$here/package-lock.json" ] && return
+    command -v npm >/dev/null || packages npm
+    echo "$PROGRAM: installing Lighthouse into tests/lighthouse"
+    said=$(npm ci --prefix "$here" --ignore-scripts --no-audit --no-fund --loglevel error 2>&1 </dev/null) ||
+        printf '%s\n' "$PROGRAM: npm ci in tests/lighthouse failed, and so will the tests that need it:" "$said" | head -n 6
+}
+
 start_services() {
     if [ -z "${BUILDLOGS_TEST_DATABASE_URL:-}" ]; then
         answers 5432 || start_postgres
@@ -65,4 +75,5 @@ start_services() {
     [ -n "${BUILDLOGS_TEST_CHROMIUM:-}" ] || command -v chromium >/dev/null || packages chromium
     command -v node >/dev/null || packages nodejs
     command -v zstd >/dev/null || packages zstd
+    install_lighthouse
 }

@@ -7,10 +7,12 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from logviewer.pages import visible
+from logviewer.pages.choice import opening_of
 from logviewer.pages.moments import Age, log_elapsed
 from logviewer.pages.mount import mount_of
 from logviewer.pages.page import page
 from logviewer.pages.status import status_word
+from logviewer.resources.annotations import first_error_line
 
 
 @page
@@ -28,5 +30,6 @@ def log(request: HttpRequest, project: str, builder: str, number: int, step: str
         "elapsed": log_elapsed(found, now),
         "age": Age(found.started_at, now),
         "mount": mount_of(found),
+        "opens_at": opening_of(found.step, found, first_error_line(found)),
     }
     return render(request, "logviewer/log.html", context)

@@ -12,7 +12,7 @@ from logviewer.pages.modules import modules_of
 from logviewer.pages.status import completeness_text, size_text
 from logviewer.resources.problems import STORE_AWAY, damage_text
 
-PLAIN_TAIL_BYTES = 64 * 1024
+PLAIN_TAIL_BYTES = 24 * 1024  # of text that compresses badly, no more than a page may weigh beside its steps
 
 # CSI sequences, OSC strings (ended by BEL or ST), two-character escapes: a plain page shows none of them.
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
@@ -77,7 +77,7 @@ def plain_text(data: bytes) -> str:
 
 
 def plain_tail(log: LogFile) -> PlainTail:
-    """The last 64 KiB of the log from the start of a line on. Raises ChunkStoreError where the store cannot give it."""
+    """The last 24 KiB of the log from the start of a line on. Raises ChunkStoreError where the store cannot give it."""
     try:
         with chunk_store().reader(log.key) as reader:
             size = reader.end().size

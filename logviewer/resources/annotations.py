@@ -57,6 +57,11 @@ def logs_with_errors(build: Build) -> QuerySet[LogFile]:
     return LogFile.objects.filter(step__build=build, errors__gt=0).order_by(failed_first, "step__number", "pk")
 
 
+def first_error_line(log: LogFile) -> int | None:
+    """The line of the log's first error; None, without asking the database, where it has none."""
+    return log.annotations.filter(level=Level.ERROR).values_list("line", flat=True).first() if log.errors else None
+
+
 def first_error(build: Build) -> FirstError | None:
     """The first error of the first failed step that has any, else of the first step that has; two queries.
 

@@ -26,9 +26,13 @@ LIMITED_BUILDER, DAMAGED_BUILDER, SILENT_BUILDER = "limited", "damaged", "silent
 LINES = b"".join(b"object %04d of the link\n" % number for number in range(1, 1001))
 HISTORY = "sssswssssssfffsssssscsswsssssfsss"  # the results of the builds before those of the agent, oldest first
 FAILED, RUNNING = len(HISTORY) + 1, len(HISTORY) + 2
+LONG_BUILDER, MANY_BUILDER, EMPTY_BUILDER = "long", "many-steps", "empty"
+LONG_LINES, LONG_ERROR = 300_000, 299_123
+STEPS, FAILED_STEP = 2_000, 1_234
 ADMIN = "ada"
 PASSWORD = "only for the time of a screenshot"
 BUILD_SECONDS = 90
+MAX_CHUNK_BYTES = 1_000_000
 
 _RESULTS = {"s": "success", "f": "failure", "w": "warnings", "c": "cancelled"}
 _TITLES = (
@@ -83,6 +87,25 @@ for build in Build.objects.filter(builder__project__slug={PUBLIC!r}).order_by("-
     LogFile.objects.filter(step__build=build).update(**times)
     moment -= timedelta(minutes=chance.randint(12, 260))
 """
+# Steps as no build machine writes them within a second, and builds that have nothing to show yet, or ever.
+_ADD_STEPS = f"""
+from datetime import timedelta
+from django.utils import timezone
+from logviewer.models import Build, Builder, Step
+now = timezone.now()
+builders = Builder.objects.filter(project__slug={PUBLIC!r})
+build = Build.objects.get(builder=builders.get(slug={MANY_BUILDER!r}))
+began = now - timedelta(seconds=2 * {STEPS})
+Build.objects.filter(pk=build.pk).update(state="finished", results="failure", started_at=began, finished_at=now)
+Step.objects.bulk_create(
+    Step(build=build, number=n, name=f"test {{n:04}}", slug=f"test-{{n:04}}", state="finished",
+         results="failure" if n in ({FAILED_STEP}, 1300) else "skipped" if n % 7 == 0 else "success",
+         started_at=began + timedelta(seconds=2 * n - 2), finished_at=began + timedelta(seconds=2 * n))
+    for n in range(1, {STEPS} + 1)
+)
+ended = Build.objects.filter(builder=builders.get(slug={EMPTY_BUILDER!r}), number=3)
+ended.update(state="finished", results="cancelled", finished_at=now)
+"""
 # The writer of both builds was heard two hours ago; of the first one, yesterday's, nobody expects anything any more.
 _FALL_SILENT = f"""
 from datetime import timedelta
@@ -107,9 +130,11 @@ def filled(site: Site) -> Iterator[None]:
     """Fill the site; a build runs as long as the context is open."""
     site.add_projects()
     site.run(_ADD_ADMIN)
-    _add_history(site, BUILDER, HISTORY)
-    _add_history(site, "macos-clang", HISTORY[:7])
+    add_history(site, BUILDER, HISTORY)
+    add_history(site, "macos-clang", HISTORY[:7])
     site.run(_MOVE_INTO_THE_PAST)
+    add_long(site)
+    _add_steps(site)
     add_hostile(site)
     _add_limited(site)
     _add_damaged(site)
@@ -158,13 +183,45 @@ def add_silent(site: Site) -> None:
     site.run(_FALL_SILENT)
 
 
+def long_log() -> bytes:
+    """300,000 lines of a compiler and its tests, in groups; one of them, late, says what failed."""
+    lines = []
+    for number in range(1, LONG_LINES + 1):
+        if number == LONG_ERROR:
+            lines.append(b"src/store/archive.c:418:17: error: implicit declaration of function 'seal_extent'")
+        elif number % 5_000 == 1:
+            lines.append(b"::group::component %d" % (number // 5_000))
+        elif number % 5_000 == 0:
+            lines.append(b"::endgroup::")
+        else:
+            lines.append(
+                b"[%6d/%d] cc -O2 -c src/unit_%06d.c -o build/unit_%06d.o" % ((number, LONG_LINES, number, number))
+            )
+    return b"\n".join(lines) + b"\n"
+
+
+def add_long(site: Site) -> str:
+    """Add a build with 300,000 lines that fails on one; returns its address."""
+    about = {"builder": LONG_BUILDER, "title": "Link everything in one go", "branch": "main"}
+    return _add_build(site, about, "failure", ["stdio"], long_log())
+
+
+def _add_steps(site: Site) -> None:
+    """Add a build of 2000 steps, one without any, one whose step wrote nothing, and one that ended without a step."""
+    site.writer.post("/builds", {"project": PUBLIC, "builder": MANY_BUILDER, "title": "Test each case alone"})
+    builds = [site.writer.post("/builds", {"project": PUBLIC, "builder": EMPTY_BUILDER}) for _ in range(3)]
+    site.writer.post(f"/builds/{builds[1]['id']}/steps", {"name": "compile"})
+    site.run(_ADD_STEPS)
+
+
 def _begin(site: Site, script: str, title: str) -> subprocess.Popen[bytes]:
     about = ("--title", title, "--branch", "main", "--revision", "9e3779b97f4a7c15f39cc0605cedc8341082276b")
     origin = ("--url", "https://example.org/changes/4172", "--reason", "push")
     return site.start_agent("build", "--builder", BUILDER, *about, *origin, "--", "bash", "-c", script)
 
 
-def _add_history(site: Site, builder: str, history: str) -> None:
+def add_history(site: Site, builder: str, history: str) -> None:
+    """Add builds with these results, a letter each."""
     for place, letter in enumerate(history):
         about = {"title": _TITLES[place % len(_TITLES)], "branch": "main" if place % 5 else "retention"}
         revision = f"{(place + 1) * 0x9E3779B97F4A7C15 % 2**160:040x}"[::-1]
@@ -192,7 +249,9 @@ def _add_build(
     begun = post(f"/builds/{build['id']}/steps", {"name": step})
     for name in logs:
         log = post(f"/steps/{begun['id']}/logs", {"name": name})
-        assert site.writer.chunks(log["id"], entry(0, text)).status_code == 200
+        for start in range(0, max(1, len(text)), MAX_CHUNK_BYTES):
+            piece = entry(0, text[start : start + MAX_CHUNK_BYTES])
+            assert site.writer.chunks(log["id"], piece).status_code == 200
         assert site.writer.finish(log["id"]).status_code == 200
     post(f"/steps/{begun['id']}/finish", {"results": results})
     post(f"/builds/{build['id']}/finish", {"results": results})

@@ -10,13 +10,17 @@ from typing import Literal
 
 from playwright.sync_api import Browser, Page, TimeoutError, expect
 
+from tests.browser.axe import barriers
 from tests.browser.content import (
     ADMIN,
     BUILDER,
     DAMAGED_BUILDER,
+    EMPTY_BUILDER,
     FAILED,
     HOSTILE_BUILDER,
     LIMITED_BUILDER,
+    LONG_BUILDER,
+    MANY_BUILDER,
     PASSWORD,
     RUNNING,
     SILENT_BUILDER,
@@ -25,6 +29,8 @@ from tests.browser.site import PUBLIC, Site
 from tests.browser.watcher import Watcher, overflow
 
 SIZES_PX = {1280: 800, 360: 740}  # height of each width
+# In the second round only what may differ in the dark or where there is little room.
+RULES = {1280: None, 360: ("color-contrast", "target-size")}
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 WAIT_MS = 15_000
 
@@ -52,6 +58,12 @@ SHOTS = (
     Shot("builder-nothing-found", f"{_LINUX}/?branch=nothing", ".empty"),
     Shot("build-running", f"{_LINUX}/{RUNNING}/", _LOG_READY),
     Shot("build-failed", f"{_LINUX}/{FAILED}/", _LOG_READY),
+    Shot("build-long", f"/p/{PUBLIC}/{LONG_BUILDER}/1/", _LOG_READY),
+    Shot("log-long", f"/p/{PUBLIC}/{LONG_BUILDER}/1/compile/stdio/", _LOG_READY),
+    Shot("build-many-steps", f"/p/{PUBLIC}/{MANY_BUILDER}/1/", ".step[aria-current]"),
+    Shot("build-without-steps", f"/p/{PUBLIC}/{EMPTY_BUILDER}/1/", ".quiet .command"),
+    Shot("build-without-output", f"/p/{PUBLIC}/{EMPTY_BUILDER}/2/", ".log-area .quiet"),
+    Shot("build-ended-without-steps", f"/p/{PUBLIC}/{EMPTY_BUILDER}/3/", ".quiet .command"),
     Shot("build-finished", f"{_LINUX}/{FAILED - 1}/", _LOG_READY),
     Shot("log", f"{_LINUX}/{FAILED}/unit-tests/stdio/", _LOG_READY),
     Shot("log-marked", f"{_LINUX}/{FAILED}/unit-tests/stdio/#L12-L16", ".log-row-marked"),
@@ -76,11 +88,17 @@ class Gallery:
     """Shows a site's pages to one browser, and remembers what is wrong with them."""
 
     def __init__(self, site: Site, browser: Browser, directory: Path | None = None) -> None:
-        """Keep pictures in `directory`; without one, only look."""
+        """Keep pictures in `directory`; without one, only look, and let axe look as well.
+
+        `faults` are overflows, complaints and violations of the policy, `barriers` what axe finds, `left` addresses
+        beyond the site that a page asked for.
+        """
         self._site = site
         self._browser = browser
         self._directory = directory
         self.faults: list[str] = []
+        self.barriers: list[str] = []
+        self.left: list[str] = []
 
     def show(self, shots: Sequence[Shot], *, signed_in: bool = False) -> None:
         """Visit the pages at each width in each scheme; where nothing is kept, the schemes take turns."""
@@ -91,6 +109,9 @@ class Gallery:
                         self._sign_in(page)
                     for shot in shots:
                         self._visit(page, watcher, shot, f"{shot.name}-{width}-{scheme}")
+                        if not self._directory:
+                            found = barriers(page, RULES[width])
+                            self.barriers += [f"{shot.name}-{width}-{scheme}: {barrier}" for barrier in found]
 
     @contextmanager
     def _page(self, width: int, height: int, scheme: Literal["light", "dark"]) -> Iterator[tuple[Page, Watcher]]:
@@ -121,5 +142,8 @@ class Gallery:
             self.faults.append(f"{name}: there is no {shot.ready}")
         if self._directory is not None:
             page.screenshot(path=self._directory / f"{name}.png", animations="disabled")
+        elsewhere = [url for url in watcher.requested if not url.startswith(f"{self._site.url}/")]
+        self.left += [f"{name}: {url}" for url in elsewhere]
+        watcher.requested.clear()
         wide = overflow(page)
         self.faults += [f"{name}: {fault}" for fault in ([wide] if wide else []) + watcher.take()]

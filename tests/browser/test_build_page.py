@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 
 import pytest
@@ -13,6 +14,8 @@ from tests.browser.log import Log
 from tests.browser.site import PUBLIC, Site, ToldBuild
 
 pytestmark = pytest.mark.browser
+
+WAIT_SECONDS = 15
 
 
 class WrittenBuild:
@@ -46,7 +49,8 @@ def build(site: Site, builder: str) -> WrittenBuild:
 @pytest.fixture
 def failed(build: WrittenBuild) -> WrittenBuild:
     for name, results in (("compile", "success"), ("test", "failure"), ("package", "skipped")):
-        build.end(build.start(name), results)
+        lines = "".join(f"line {number}\n" for number in range(1, 500)) if results == "failure" else ""
+        build.end(build.start(name, f"{lines}output of {name}\n"), results)
     build.finish("failure")
     return build
 
@@ -68,16 +72,24 @@ def test_steps_of_the_agent_appear_with_state_and_duration_and_the_page_follows_
     expect(page.locator("#steps .name")).to_have_text(["compile"])
     expect(page.locator("#steps .status-word")).to_have_text(["running"])
     expect(page.locator("#steps time")).to_have_text(re.compile(r"^[1-9]\d*s$"))
+    bars = page.locator("#timeline a")
+    expect(bars).to_have_attribute("aria-label", re.compile(r"^compile: running, [1-9]\d*s$"))  # it grows by itself
     agent.end_step()
     expect(page.locator("#steps .status-word")).to_have_text(["success", "running"])
+    expect(page.locator("#timeline .is-running")).to_have_attribute("href", "?step=2")
     expect(chosen(page)).to_have_text("test")
     agent.say("from the second step")
     expect(Log(page).line("from the second step")).to_be_visible()
+    agent.say("src/main.c:7:1: error: 'limit' undeclared")
     agent.end_step(3)
     expect(page.locator("#steps .status-word")).to_have_text(["success", "failure"])
     expect(page.locator("#build-status")).to_have_text("failure")
+    expect(page.locator("#failed")).to_have_text("failed at test")
+    expect(page.locator("#timeline .is-failure .mark")).to_be_visible()
+    expect(bars).to_have_count(2)
     expect(Log(page).line("program finished with exit code 3")).to_be_visible()
     expect(page.locator("#connection")).to_be_hidden()
+    expect(page.locator("#first-error a")).to_have_text("src/main.c:7: 'limit' undeclared")
     assert agent.end() == 1
 
 
@@ -96,11 +108,37 @@ def test_a_build_is_seen_from_before_its_first_step_to_its_end_in_title_and_icon
     assert "favicon-success" in str(page.locator("link[rel=icon]").get_attribute("href"))
 
 
-def test_a_failed_build_opens_at_its_failed_step(page: Page, failed: WrittenBuild) -> None:
+def test_a_failed_build_opens_at_the_end_of_its_failed_step_and_says_so(page: Page, failed: WrittenBuild) -> None:
     page.goto(failed.url)
     expect(chosen(page)).to_have_text("test")
-    expect(page.get_by_text("output of test")).to_be_visible()
+    expect(page.get_by_text("output of test")).to_be_in_viewport()
+    expect(page.locator("#failed")).to_have_text("failed at test")
     assert "favicon-failed" in str(page.locator("link[rel=icon]").get_attribute("href"))
+
+
+def test_a_failed_build_opens_at_its_first_error_by_itself_and_by_a_click(
+    page: Page, site: Site, build: WrittenBuild
+) -> None:
+    build.end(build.start("configure"))
+    around = "".join(f"cc -c unit_{number}.c\n" for number in range(1, 500))
+    error = "src/main.c:7:1: error: 'limit' undeclared"
+    step = build.start("compile", f"{around}{error}\n{around}")
+    build.end(step, "failure")
+    build.finish("failure")
+    until = time.monotonic() + WAIT_SECONDS
+    while not site.writer.http.get(f"/logs/{step[1]}").json()["errors"]:
+        assert time.monotonic() < until, "nobody recognised the error"
+        time.sleep(0.05)
+    page.goto(build.url)
+    told = page.locator(".first-error a")
+    expect(told).to_have_text("src/main.c:7: 'limit' undeclared")
+    expect(Log(page).line(error)).to_be_in_viewport()
+    page.locator(".step", has_text="configure").click()
+    expect(page.get_by_text("output of configure")).to_be_visible()
+    page.locator(".step", has_text="compile").click()
+    expect(Log(page).line(error)).to_be_in_viewport()
+    told.click()
+    expect(Log(page).marked).to_have_text([error])
 
 
 def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, failed: WrittenBuild) -> None:
@@ -126,6 +164,20 @@ def test_a_step_is_chosen_with_the_keyboard_alone(page: Page, failed: WrittenBui
     page.keyboard.press("Enter")
     expect(page.get_by_text("output of package")).to_be_visible()
     expect(page.locator(".step", has_text="package")).to_be_focused()
+
+
+def test_a_step_is_chosen_on_the_timeline_with_the_keyboard_too(page: Page, failed: WrittenBuild) -> None:
+    page.goto(failed.url)
+    expect(page.get_by_text("output of test")).to_be_visible()
+    page.locator("#timeline [tabindex='0']").focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#timeline a").last).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("output of compile")).to_be_visible()
+    expect(page).to_have_url(f"{failed.url}?step=1")
+    page.locator("#failed a").click()
+    expect(page.get_by_text("output of test")).to_be_in_viewport()
 
 
 def test_who_chose_a_step_stays_there_and_goes_back_to_following(page: Page, build: WrittenBuild) -> None:
@@ -183,7 +235,7 @@ def test_without_scripts_the_steps_the_tail_and_the_links_are_there(
     page.goto(build.url)
     expect(page.locator("pre.plain")).to_have_text("last")
     expect(page.locator("pre.plain")).to_be_visible()
-    expect(page.locator(".plain-head span").first).to_contain_text("The last 64 KiB of")
+    expect(page.locator(".plain-head span").first).to_contain_text("The last 24 KiB of")
     whole, refresh = page.locator(".plain-head a").all()
     assert page.request.get(str(whole.get_attribute("href"))).text().startswith("first\n")
     expect(refresh).to_have_attribute("href", page.url.removeprefix(site.url))

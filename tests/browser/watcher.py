@@ -39,13 +39,15 @@ def chromium_at(executable: Path) -> Iterator[Browser]:
 
 
 class Watcher:
-    """Hears what the pages of a context complain about."""
+    """Hears what the pages of a context complain about, and what they fetch."""
 
     def __init__(self, context: BrowserContext) -> None:
+        self.requested: list[str] = []
         self._complaints: list[str] = []
         self._expected: list[re.Pattern[str]] = []
         context.expose_binding("reportViolation", lambda _, text: self._complaints.append(f"policy: {text}"))
         context.add_init_script(_REPORT_VIOLATIONS)
+        context.on("request", lambda request: self.requested.append(request.url))
         context.on("console", self._hear)
         context.on("weberror", lambda error: self._complaints.append(f"exception: {error.error}"))
 

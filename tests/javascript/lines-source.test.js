@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { firstStart } from "../../static/logviewer/js/first-lines.js";
+import { firstStart, firstTarget, opensAtEnd } from "../../static/logviewer/js/first-lines.js";
 import { LinesRefused, LinesSource } from "../../static/logviewer/js/lines-source.js";
 
 const ADDRESS = "http://x/api/v1/logs/7/lines";
@@ -51,8 +51,20 @@ test("a network that is away is tried again, an abort is an abort", async () => 
 });
 
 test("the lines seen first: the marked ones, the end of what is written, else the beginning", () => {
-  assert.equal(firstStart({ first: 720, last: 722 }, "finished"), 501);
-  assert.equal(firstStart({ first: 500, last: 500 }, "open"), 1);
-  assert.equal(firstStart(null, "finished"), 1);
-  assert.equal(firstStart(null, "open"), -500);
+  assert.equal(firstStart({ first: 720, last: 722 }, false), 501);
+  assert.equal(firstStart({ first: 500, last: 500 }, true), 1);
+  assert.equal(firstStart(null, false), 1);
+  assert.equal(firstStart(null, true), -500);
+});
+
+test("a log opens at what the address marks, else where its element says, else at the end of what is written", () => {
+  const element = (state, opensAt, hash = "") => ({ dataset: { state, opensAt }, ownerDocument: { defaultView: { location: { hash } } } });
+  const opens = (each) => [firstTarget(each)?.first ?? null, opensAtEnd(each)];
+  assert.deepEqual(opens(element("finished", "L299123")), [299123, false]);
+  assert.deepEqual(opens(element("finished", "L299123", "#L7")), [7, false]);
+  assert.deepEqual(opens(element("finished", "end")), [null, true]);
+  assert.deepEqual(opens(element("finished", "top")), [null, false]);
+  assert.deepEqual(opens(element("finished", undefined)), [null, false]);
+  assert.deepEqual(opens(element("open", "follow")), [null, true]);
+  assert.deepEqual(opens(element("abandoned", undefined)), [null, true]);
 });

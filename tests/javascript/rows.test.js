@@ -86,6 +86,7 @@ test("a row has a number that links to it, outside of its text", () => {
   assert.equal(number.href, "#L1");
   assert.equal(String(number.dataset.number), "1");
   assert.equal(number.textContent, "");
+  assert.equal(number.ariaLabel, "Line 1");
   assert.equal(text.textContent, "hello");
   assert.equal(String(row.dataset.line), "1");
 });

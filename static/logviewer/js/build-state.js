@@ -2,10 +2,13 @@
  * What the build page knows of its build, and how it changes. Pure: a state goes in, the next one comes out.
  *
  * A state is `{version, build}`; `build` is the REST shape with `steps`, each with `logs`. Events are those of
- * `/ws/builds/{id}/` (websocket.md).
+ * `/ws/builds/{id}/` (websocket.md). What is chosen, logviewer/pages/choice.py chooses by the same rules; both are put to
+ * the same table of cases, tests/javascript/choice.json.
  */
 
 const BAD_RESULTS = new Set(["failure", "exception"]);
+/** Beyond it the list shows a part: a page is no longer than that, whatever the build. */
+const MAX_STEPS_LISTED = 100;
 
 /** The state that a `snapshot` message says. */
 export function fromSnapshot(message) {
@@ -61,6 +64,12 @@ export function statusWord(noun) {
   return noun.state === "finished" ? noun.results ?? "finished" : noun.state;
 }
 
+/** Whether someone should look: it ended with a failure or an exception. */
+export const isBad = (noun) => BAD_RESULTS.has(noun.results);
+
+/** The first step that went wrong, or null. */
+export const firstFailed = (steps) => steps.find(isBad) ?? null;
+
 /**
  * The step to show. `choice` is `{step: number | null, current: number | null}`: what the user chose, and what is shown
  * now. Who chose nothing follows the running step, and stays where the last one was when the build ends.
@@ -73,13 +82,48 @@ export function chosenStep(build, choice) {
   const running = steps.filter((step) => step.state === "running");
   if (current?.state === "running") return current;
   if (running.length > 0) return running.at(-1);
-  const failed = steps.find((step) => BAD_RESULTS.has(step.results));
-  return current ?? failed ?? steps.findLast((step) => step.state === "abandoned") ?? steps[0] ?? null;
+  return current ?? firstFailed(steps) ?? steps.findLast((step) => step.state === "abandoned") ?? steps[0] ?? null;
 }
 
-/** The log of the step to show: the one of that slug, or the first. */
-export function chosenLog(step, slug) {
-  return step?.logs.find((log) => log.slug === slug) ?? step?.logs[0] ?? null;
+/**
+ * The log of the step to show: the one of that slug; else the one that is shown now, by its id; else, of a failed step,
+ * the first that has errors; else the first.
+ */
+export function chosenLog(step, slug, current = null) {
+  if (step === null) return null;
+  const { logs } = step;
+  const chosen = logs.find((log) => log.slug === slug) ?? logs.find((log) => log.id === current);
+  return chosen ?? (isBad(step) ? logs.find((log) => log.errors > 0) : undefined) ?? logs[0] ?? null;
+}
+
+/**
+ * Whose errors are told first: `{step, log}`, of the failed steps or else of all the first log that has any; null where
+ * none has. `logviewer.resources.annotations.logs_with_errors` goes by the same order.
+ */
+export function firstWithErrors(steps) {
+  for (const step of [...steps.filter(isBad), ...steps.filter((each) => !isBad(each))]) {
+    const log = step.logs.find((each) => each.errors > 0);
+    if (log) return { step, log };
+  }
+  return null;
+}
+
+/**
+ * Where the log opens: `follow` (its end, as it grows), `L120` (that line), `end` or `top`.
+ *
+ * `firstError` is the number of the log's first line that tells of an error, null where none is known. A failed step
+ * without one opens at its end, where commands say what went wrong.
+ */
+export function openingOf(step, log, firstError) {
+  if (log.state !== "finished") return "follow";
+  if (!isBad(step)) return "top";
+  return firstError === null ? "end" : `L${firstError}`;
+}
+
+/** The places, from 0, of those of `count` steps that are listed: `{first, end}`, the part that `chosen` lies in. */
+export function stepsListed(count, chosen) {
+  const first = Math.floor((chosen ?? 0) / MAX_STEPS_LISTED) * MAX_STEPS_LISTED;
+  return { first, end: Math.min(count, first + MAX_STEPS_LISTED) };
 }
 
 /** How many logs of the build may still grow. */

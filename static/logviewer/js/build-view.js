@@ -1,6 +1,7 @@
 import { showElapsed } from "./clock.js";
 import { make, makeIcon, makeStatus } from "./elements.js";
-import { faviconName, openLogs, statusWord } from "./build-state.js";
+import { errorText } from "./first-error.js";
+import { faviconName, firstFailed, isBad, openLogs, statusWord, stepsListed } from "./build-state.js";
 
 /**
  * Draws the build page's parts into the document. It changes only what differs, so that focus, scroll place and the
@@ -23,6 +24,10 @@ export class BuildView {
   #steps = document.getElementById("steps");
   #drawn = new Map();
 
+  constructor() {
+    this.#steps.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
+  }
+
   get sprite() {
     return this.#head.dataset.sprite;
   }
@@ -44,10 +49,39 @@ export class BuildView {
       const element = document.getElementById("build-elapsed");
       element.replaceChildren(makeElapsed(build, element.querySelector("time")));
     });
+    this.#showFailed(build.steps);
     document.getElementById("silent").hidden = build.state !== "abandoned";
     const late = build.state === "finished" ? openLogs(build) : 0;
     document.getElementById("late-logs").hidden = late === 0;
     document.getElementById("late-count").textContent = late;
+  }
+
+  /** Names the first step that went wrong, and counts the others. */
+  #showFailed(steps) {
+    const failed = firstFailed(steps);
+    const others = steps.filter(isBad).length - 1;
+    this.#once("failed", drawing(failed?.number, failed?.name, others), () => {
+      const element = document.getElementById("failed");
+      element.hidden = failed === null;
+      if (failed === null) return;
+      const [link, more] = element.children;
+      link.textContent = failed.name;
+      link.href = `?step=${failed.number}`;
+      more.textContent = others > 0 ? `and ${others} more` : "";
+    });
+  }
+
+  get tellsError() {
+    return !document.getElementById("first-error").hidden;
+  }
+
+  /** Tells the error, a mark of the step's log, and leads to its line. */
+  showError(step, log, error) {
+    const element = document.getElementById("first-error");
+    const link = element.querySelector("a");
+    link.textContent = errorText(error);
+    link.href = `?step=${step.number}&log=${encodeURIComponent(log.slug)}#L${error.n}`;
+    element.hidden = false;
   }
 
   #showFavicon(word) {
@@ -61,8 +95,22 @@ export class BuildView {
     const none = document.getElementById("no-steps");
     none.hidden = build.steps.length > 0;
     none.textContent = build.state === "running" ? "Waiting for the first step." : "This build had no steps.";
-    build.steps.forEach((step, place) => this.#showStep(step, place, step === chosen));
-    while (this.#steps.children.length > build.steps.length) this.#steps.lastElementChild.remove();
+    const { first, end } = stepsListed(build.steps.length, chosen && build.steps.indexOf(chosen));
+    build.steps.slice(first, end).forEach((step, place) => this.#showStep(step, place, step === chosen));
+    while (this.#steps.children.length > end - first) this.#steps.lastElementChild.remove();
+    this.#showRange("steps-before", build.steps, first - 1);
+    this.#showRange("steps-after", build.steps, end);
+  }
+
+  /** Leads to the part of the steps that the one at `place` lies in, if there is one. */
+  #showRange(id, steps, place) {
+    const link = document.getElementById(id);
+    link.hidden = steps[place] === undefined;
+    if (link.hidden) return;
+    const { first, end } = stepsListed(steps.length, place);
+    link.href = `?step=${steps[first].number}`;
+    const text = `Steps ${steps[first].number} to ${steps[end - 1].number} of ${steps.length}`;
+    if (link.textContent !== text) link.textContent = text;
   }
 
   #showStep(step, place, isChosen) {

@@ -1,12 +1,18 @@
 import { BuildSocket } from "./build-socket.js";
 import { BuildView } from "./build-view.js";
 import { LogArea } from "./log-area.js";
-import { afterEvent, chosenLog, chosenStep, fromSnapshot, isSettled } from "./build-state.js";
+import { firstError } from "./first-error.js";
+import { TimelineView } from "./timeline-view.js";
+import { afterEvent, chosenLog, chosenStep, firstWithErrors, fromSnapshot, isBad, isSettled, openingOf } from "./build-state.js";
 
 /** The build page's wiring: socket to state, state to view, clicks and the address to what is chosen. */
 
-const buildId = document.querySelector("[data-build]").dataset.build;
+const TIMELINE_INTERVAL_MS = 1000;
+const RECOGNISED_AFTER_MS = 2000;
+
+const { build: buildId, project, builder } = document.querySelector("[data-build]").dataset;
 const view = new BuildView();
+const timeline = new TimelineView(document.getElementById("timeline"));
 const area = new LogArea(document.getElementById("log-area"));
 
 let state = null;
@@ -28,9 +34,34 @@ function choice() {
   return { step: stepOf(url), log: url.searchParams.get("log") };
 }
 
+/** Why there is no log, and what would make one; templates/logviewer/parts/no_log.html says the same. */
 function whyNoLog(step) {
-  if (step) return step.state === "running" ? "This step has written nothing yet." : "This step has no log.";
-  return state.build.state === "running" ? "The log appears here with the first step." : "Nothing to show.";
+  if (step) return { text: step.state === "running" ? "This step has written nothing yet." : "This step has no log.", command: null };
+  if (state.build.state === "running") {
+    return { text: "The log appears here with the first step. In the build's command:", command: "buildlogs step compile -- make" };
+  }
+  const command = `buildlogs run --project ${project} --builder ${builder} -- make`;
+  return { text: "This build ended without a step. Give it one:", command };
+}
+
+async function openingIn(step, log) {
+  const error = isBad(step) ? await firstError(log) : null;
+  return openingOf(step, log, error && error.n);
+}
+
+/** A build that went wrong says what its first error was, once that is known. */
+async function tellError(build) {
+  if (!isBad(build) || view.tellsError) return;
+  const found = firstWithErrors(build.steps);
+  const error = found && (await firstError(found.log));
+  if (error) view.showError(found.step, found.log, error);
+}
+
+/** Errors are recognised a moment after the last output came, when nobody tells of the build any more. */
+async function tellLateError() {
+  if (view.tellsError) return;
+  const answer = await fetch(`/api/v1/builds/${buildId}`).catch(() => null);
+  if (answer?.ok) tellError(await answer.json());
 }
 
 /** Draws what the address asks for. `byItself`: the build went on, nobody chose anything. */
@@ -38,13 +69,14 @@ function show({ byItself = false } = {}) {
   const { build } = state;
   const { step: wanted, log: slug } = choice();
   const step = chosenStep(build, { step: wanted, current });
-  const log = chosenLog(step, step?.number === wanted ? slug : null);
+  const log = chosenLog(step, step?.number === wanted ? slug : null, area.shown);
   current = step?.number ?? null;
   view.showHead(build);
   view.showSteps(build, step);
   view.showPaneHead(step, log);
+  timeline.show(build, step);
   if (byItself && area.showsOther(log)) forgetMark();
-  area.show(log, whyNoLog(step));
+  area.show(log, () => openingIn(step, log), log ? null : whyNoLog(step));
 }
 
 /** Marked lines, folds and channels are those of one log: the next one begins without. */
@@ -72,7 +104,10 @@ function take(message) {
   }
   state = next;
   show({ byItself: true });
-  if (isSettled(state.build)) socket.close();
+  tellError(state.build);
+  if (!isSettled(state.build)) return;
+  socket.close();
+  if (isBad(state.build)) setTimeout(tellLateError, RECOGNISED_AFTER_MS);
 }
 
 function tell(now) {
@@ -87,10 +122,10 @@ const isPlain = (event) =>
 
 document.addEventListener("click", (event) => {
   if (event.target.closest?.(".log-number")) keepMarkedLog();
-  const link = event.target.closest?.("a.step, a.tab");
+  const link = event.target.closest?.("a.step, a.tab, a.step-link, .timeline a");
   if (!link || !state || !isPlain(event)) return;
   event.preventDefault();
-  const url = new URL(link.href);
+  const url = new URL(link.getAttribute("href"), location.href);
   if (url.href !== location.href) history.pushState(null, "", url);
   show();
 });
@@ -100,6 +135,12 @@ addEventListener("popstate", () => {
   current = null;
   show();
 });
+
+// What runs grows: each second its bars are a little longer.
+setInterval(() => {
+  if (state?.build.state !== "running" || document.hidden) return;
+  timeline.show(state.build, state.build.steps.find((step) => step.number === current) ?? null);
+}, TIMELINE_INTERVAL_MS);
 
 // A page from the back/forward cache has slept: what it shows is old, and its connections are gone.
 addEventListener("pageshow", (event) => {

@@ -17,14 +17,22 @@ export class LogArea {
     }
   }
 
+  /** The id of the log that is shown; null, or the words that stand there, where none is. */
+  get shown() {
+    return this.#shown;
+  }
+
   /** Whether a log is shown, and it is not this one. */
   showsOther(log) {
     return this.#viewer !== null && log?.id !== this.#shown;
   }
 
-  /** Shows the log, a REST shape, or, where it is null, why there is none. */
-  show(log, reason) {
-    const wanted = log?.id ?? reason;
+  /**
+   * Shows the log, a REST shape, or, where it is null, why there is none: `{text, command}`, the command being what
+   * would fill it, or null. `opening()` is asked where a log opens that is not shown yet (see openingOf), or promises it.
+   */
+  async show(log, opening, reason) {
+    const wanted = log?.id ?? reason.text;
     if (wanted === this.#shown) {
       if (log) this.#viewer?.heard(log.state);
       return;
@@ -33,9 +41,13 @@ export class LogArea {
     this.#viewer = null;
     this.#shown = wanted;
     if (log === null) {
-      this.#element.replaceChildren(make("p", { class: "quiet" }, reason));
+      const command = reason.command && make("pre", { class: "command" }, make("code", {}, reason.command));
+      this.#element.replaceChildren(make("div", { class: "quiet" }, make("p", {}, reason.text), command));
       return;
     }
+    this.#element.replaceChildren();
+    const opensAt = await opening();
+    if (this.#shown !== wanted || this.#viewer !== null) return; // meanwhile something else was chosen
     const section = make("section", {
       class: "log-viewer",
       "aria-label": `Log ${log.name}`,
@@ -50,6 +62,7 @@ export class LogArea {
       "data-completeness": log.completeness,
       "data-omitted": log.omitted,
       "data-sha256": log.sha256,
+      "data-opens-at": opensAt,
     });
     this.#element.replaceChildren(section);
     this.#viewer = new LogViewer(section);

@@ -1,6 +1,6 @@
 import { BlockStore } from "./block-store.js";
 import { DrawPace } from "./draw-pace.js";
-import { askFirst, sourceOf } from "./first-lines.js";
+import { askFirst, firstTarget, opensAtEnd, sourceOf } from "./first-lines.js";
 import { Follow } from "./follow.js";
 import { LogConnection } from "./log-connection.js";
 import { LogView } from "./log-view.js";
@@ -28,9 +28,11 @@ const REFRESH_MS = 500;
  * lists is built on what is public here.
  *
  * The element says what to show: `data-log-id`, `data-socket`, `data-raw`, `data-state` (`open`, `finished`,
- * `abandoned`), `data-size`, `data-lines` and `data-started`. It dispatches `log:state` with `detail` `{state, log}`,
- * where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`, `offline`, `finished` or `stopped`;
- * `log:rows` with `{first, last}`, the numbers of the lines in view; and `log:mark` with `{mark}`.
+ * `abandoned`), `data-size`, `data-lines`, `data-started`, and `data-opens-at`, where it opens unless the address marks
+ * lines: `L120`, `end`, or else the end of a log that is written and the top of one that is over. It dispatches
+ * `log:state` with `detail` `{state, log}`, where `state` is `connecting`, `loading`, `live`, `silent`, `reconnecting`,
+ * `offline`, `finished` or `stopped`; `log:rows` with `{first, last}`, the numbers of the lines in view; and `log:mark`
+ * with `{mark}`.
  */
 export class LogViewer {
   #window;
@@ -77,8 +79,9 @@ export class LogViewer {
     this.#scroller = new Scroller(this.view, this.#pane);
     this.#scrolling = new OwnScrolling(this.view.viewport, this.#scroller, (way) => this.moved(way), this.signal);
     this.#input = new ReaderInput(this, this.#scroller, this.#scrolling);
-    this.#mark = this.#target = this.#input.readAddress();
-    this.#follow = new Follow(this.log.state !== "finished" && this.#mark === null);
+    this.#mark = this.#input.readAddress();
+    this.#target = firstTarget(element);
+    this.#follow = new Follow(opensAtEnd(element));
     this.#connection = new LogConnection(element, this.log, this.store, this.view, this.#listener(), this.signal);
     this.#scroller.wrap = readPreference("wrap", false) === true;
     this.view.showWrap(this.wrap);
@@ -276,7 +279,16 @@ export class LogViewer {
     const { first } = this.#target;
     if (first > this.store.total && this.canFollow) return;
     this.#target = null;
-    this.goTo(Math.min(first, this.store.total), { center: false });
+    const number = Math.min(first, this.store.total);
+    const center = this.#mark === null;
+    if (this.store.channels !== null) {
+      this.goTo(number, { center });
+      return;
+    }
+    // At once: the beginning is not to be drawn, and asked for, first.
+    this.#follow.stop(this.#last);
+    this.#scroller.resized();
+    this.#scroller.goTo(this.#scroller.rows.rowOf(number), center);
   }
 
   #draw() {

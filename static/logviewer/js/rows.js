@@ -114,10 +114,12 @@ export class Rows {
     if (number === null) {
       link.removeAttribute("href");
       link.dataset.number = "";
+      link.ariaLabel = null;
       row.dataset.line = "";
     } else {
       link.href = `#L${number}`;
       link.dataset.number = number;
+      link.ariaLabel = `Line ${number}`; // the number itself is drawn by the style sheet, for copies to be without it
       row.dataset.line = number;
     }
     if (link.title) link.title = "";

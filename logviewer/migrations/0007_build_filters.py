@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('logviewer', '0005_abandoned_builds'),
+        ('logviewer', '0006_what_logs_say'),
     ]
 
     operations = [
