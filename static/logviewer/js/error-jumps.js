@@ -14,6 +14,7 @@ export class ErrorJumps {
   #word;
   #group;
   #current = null;
+  #jumps = Promise.resolve();
 
   /**
    * @param {LogViewer} viewer
@@ -37,11 +38,16 @@ export class ErrorJumps {
   }
 
   next() {
-    this.#jump("next");
+    this.#jumpInTurn("next");
   }
 
   previous() {
-    this.#jump("previous");
+    this.#jumpInTurn("previous");
+  }
+
+  /** Who presses fast goes on from where the last press led, also before that is drawn. */
+  #jumpInTurn(direction) {
+    this.#jumps = this.#jumps.then(() => this.#jump(direction));
   }
 
   #make() {

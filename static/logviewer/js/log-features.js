@@ -19,6 +19,10 @@ import { TIME_MODE_NAMES, nextTimeMode, silenceText } from "./times.js";
 import { ViewMenu } from "./view-menu.js";
 
 const CHANNELS_PARAMETER = "channels";
+/** So long the next jump waits for the last one; its lines may never come, or the reader may have scrolled away. */
+const ARRIVAL_MS = 2_000;
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Addresses in the text of a line, as segments. */
 function linkSegments(line) {
@@ -96,7 +100,7 @@ class LogFeatures {
   async #go(line) {
     this.#folds.reveal(line);
     try {
-      await this.#viewer.goTo(line, { center: true });
+      await Promise.race([this.#viewer.goTo(line, { center: true }), pause(ARRIVAL_MS)]);
     } catch (error) {
       this.#announcer.say(error.message); // the server does not say where the line is: LinesRefused
     }

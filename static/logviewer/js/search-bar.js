@@ -50,6 +50,7 @@ export class SearchBar {
   #pattern = null;
   #current = null;
   #linesSeen = 0;
+  #steps = Promise.resolve();
 
   /**
    * @param {LogViewer} viewer
@@ -96,11 +97,11 @@ export class SearchBar {
   }
 
   next() {
-    this.#step("next");
+    this.#stepInTurn("next");
   }
 
   previous() {
-    this.#step("previous");
+    this.#stepInTurn("previous");
   }
 
   // What the reader types
@@ -166,7 +167,7 @@ export class SearchBar {
   /** Enter does not wait for the end of typing. */
   #entered(back) {
     if (this.#timer !== null || this.#search.query === null) this.#start();
-    else this.#step(back ? "previous" : "next");
+    else this.#stepInTurn(back ? "previous" : "next");
   }
 
   #startSoon() {
@@ -202,12 +203,17 @@ export class SearchBar {
     if (!this.#viewer.signal.aborted) this.#viewer.redecorate();
   }
 
+  /** Who presses fast goes on from where the last press led, also before that is drawn. */
+  #stepInTurn(direction) {
+    this.#steps = this.#steps.then(() => this.#step(direction));
+  }
+
   async #step(direction) {
     if (!this.isOpen || this.#search.query === null) return;
     const { lines } = this.#viewer.log;
     if (lines > this.#linesSeen) this.#search.grown(this.#linesSeen);
     this.#linesSeen = lines;
-    this.#arrive(await this.#search[direction](this.#from(direction)));
+    await this.#arrive(await this.#search[direction](this.#from(direction)));
   }
 
   /** The match shown last, as long as it is in view; else the edge of what is in view. */
