@@ -90,8 +90,8 @@ def plain_tail(log: LogFile) -> PlainTail:
     except NoSuchLog:
         return PlainTail("", 0)
     data = b"".join(pieces)
-    if cut and b"\n" in data:
-        data = data.partition(b"\n")[2]
+    if cut:  # unless the last line is longer than that
+        data = data.partition(b"\n")[2] or data
     return PlainTail(plain_text(data), size)
 
 

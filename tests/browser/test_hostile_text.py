@@ -73,7 +73,7 @@ def test_without_scripts_hostile_output_is_text_too(
 ) -> None:
     context = browser.new_context(base_url=site.url, java_script_enabled=False)
     page = context.new_page()
-    page.goto(write_log(entry(0, HOSTILE_LOG)))
+    page.goto(write_log(entry(0, HOSTILE_LOG.partition(b"x" * 100)[0])))
     expect(page.locator("pre.plain")).to_contain_text("<img src=x onerror=alert(1)><script>alert(1)</script>")
     expect(page.locator("pre.plain *")).to_have_count(0)
     context.close()

@@ -15,10 +15,16 @@ pytestmark = pytest.mark.browser
 MANY = 40
 
 
+def expect_server_to_be_away(watcher: Watcher) -> None:
+    """Chromium's own words about each attempt at a closed port, or at a server that is about to go."""
+    watcher.expect("WebSocket connection to .* failed")
+    watcher.expect("Failed to load resource: (net::ERR_|the server responded with a status of 503)")
+
+
 def test_no_line_is_lost_or_doubled_when_the_server_is_killed_and_restarted(
     page: Page, site: Site, told: Callable[..., ToldBuild], watcher: Watcher
 ) -> None:
-    watcher.expect("WebSocket connection to .* failed")  # Chromium's own word about each attempt at a closed port
+    expect_server_to_be_away(watcher)
     build, log = told(), Log(page)
     page.goto(build.address)
     build.say(*(f"before {number}" for number in range(MANY)))
@@ -45,7 +51,7 @@ def test_no_line_is_lost_or_doubled_when_the_server_is_killed_and_restarted(
 def test_a_page_goes_on_without_a_reload_when_its_server_is_restarted(
     page: Page, site: Site, told: Callable[..., ToldBuild], watcher: Watcher
 ) -> None:
-    watcher.expect("WebSocket connection to .* failed")
+    expect_server_to_be_away(watcher)
     build, log = told(), Log(page)
     page.goto(build.address)
     page.evaluate("() => { window.sameDocument = true; }")

@@ -8,6 +8,7 @@ import { formatMark, isMarked } from "./marks.js";
 import { OwnScrolling } from "./own-scrolling.js";
 import { readPreference, writePreference } from "./preferences.js";
 import { ReaderInput } from "./reader-input.js";
+import { RetryDelays } from "./retry.js";
 import { RowPane } from "./row-pane.js";
 import { Rows } from "./rows.js";
 import { Scroller } from "./scroller.js";
@@ -50,6 +51,7 @@ export class LogViewer {
   #refreshTimer = null;
   #pace;
   #inView = "";
+  #featureDelays = new RetryDelays(() => this.#installFeatures());
 
   /** @param {HTMLElement} element its content is replaced, and taken away by `close` */
   constructor(element) {
@@ -98,6 +100,7 @@ export class LogViewer {
   /** Close the connection and empty the element. */
   close() {
     this.#closing.abort();
+    this.#featureDelays.reset();
     this.store.close();
     this.#pace.close();
     this.#window.clearTimeout(this.#refreshTimer);
@@ -216,11 +219,17 @@ export class LogViewer {
     this.#pace.soon();
   }
 
-  /** What stands around the lines comes behind them: nobody waits for it to read. */
+  /** What stands around the lines comes behind them: nobody waits for it to read. A server that is away is asked again. */
   async #installFeatures() {
-    const { FEATURES } = await import("./features.js");
+    let features;
+    try {
+      features = await import("./features.js");
+    } catch {
+      this.#featureDelays.wait();
+      return;
+    }
     if (this.signal.aborted) return;
-    for (const install of FEATURES) install(this);
+    for (const install of features.FEATURES) install(this);
     this.#inView = "";
     this.redecorate();
     this.drawSoon();

@@ -156,6 +156,12 @@ def test_without_scripts_a_long_log_shows_its_last_lines_from_the_start_of_one(c
     assert PLAIN_TAIL_BYTES - 12 <= len(shown) <= PLAIN_TAIL_BYTES
 
 
+def test_of_a_line_longer_than_that_without_scripts_the_end_is_shown(client: Client) -> None:
+    log = make_log()
+    chunk_store().append(log.key, [Entry(Channel.STDOUT, b"x" * 2 * PLAIN_TAIL_BYTES + b"the end\n", None)])
+    assert text_of(client, log.get_absolute_url()).count("xthe end\n</pre>") == 1
+
+
 def test_a_log_without_a_file_is_empty_and_its_page_is_there(client: Client) -> None:
     assert "Nothing has been written yet" in text_of(client, make_log(file=False).get_absolute_url())
 
