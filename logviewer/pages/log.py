@@ -29,7 +29,6 @@ def log(request: HttpRequest, project: str, builder: str, number: int, step: str
         "status": status_word(found.step),
         "elapsed": log_elapsed(found, now),
         "age": Age(found.started_at, now),
-        "mount": mount_of(found),
-        "opens_at": opening_of(found.step, found, first_error_line(found)),
+        "mount": mount_of(found, opening_of(found.step, found, first_error_line(found))),
     }
     return render(request, "logviewer/log.html", context)

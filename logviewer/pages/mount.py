@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from logviewer.chunkstore import ArchiveAway, ChunkStoreError, CorruptIndex, CorruptSealed, NoSuchLog
+from logviewer.chunkstore.reader import LogReader
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile
 from logviewer.pages.modules import modules_of
+from logviewer.pages.plain import plain_text
+from logviewer.pages.preview import Preview, preview_of
 from logviewer.pages.status import completeness_text, size_text
 from logviewer.resources.problems import STORE_AWAY, damage_text
 
 PLAIN_TAIL_BYTES = 24 * 1024  # of text that compresses badly, no more than a page may weigh beside its steps
-
-# CSI sequences, OSC strings (ended by BEL or ST), two-character escapes: a plain page shows none of them.
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,9 @@ class Mount:
     """What the viewer's element says about its log; `trouble` is why there is no tail."""
 
     log: LogFile
+    opens_at: str
     tail: PlainTail | None
+    preview: Preview | None = None
     trouble: str = ""
 
     @property
@@ -66,42 +66,32 @@ class Mount:
         return size_text(self.log.size)
 
 
-def plain_text(data: bytes) -> str:
-    """Log bytes for a page without scripts: invalid UTF-8 as U+FFFD, no escape sequences, no control characters.
-
-    Of a line that was overwritten with carriage returns the last state stays.
-    """
-    text = _ESCAPE_SEQUENCE.sub("", data.decode("utf-8", errors="replace")).replace("\r\n", "\n")
-    lines = (line.rstrip("\r").rpartition("\r")[2] for line in text.split("\n"))
-    return _CONTROL.sub("", "\n".join(lines))
-
-
-def plain_tail(log: LogFile) -> PlainTail:
-    """The last 24 KiB of the log from the start of a line on. Raises ChunkStoreError where the store cannot give it."""
+def mount_of(log: LogFile, opens_at: str) -> Mount:
+    """What the page needs to show the log, which opens at `opens_at`."""
     try:
         with chunk_store().reader(log.key) as reader:
-            size = reader.end().size
-            offset = max(0, size - PLAIN_TAIL_BYTES)
-            cut = offset > 0
-            pieces = []
-            while offset < size and (frame := reader.frame(offset, max_bytes=size - offset)) is not None:
-                pieces.append(frame.data)
-                offset = frame.end
+            return Mount(log, opens_at, plain_tail(reader), preview_of(reader, opens_at))
     except NoSuchLog:
-        return PlainTail("", 0)
+        return Mount(log, opens_at, PlainTail("", 0))
+    except ArchiveAway:
+        trouble = STORE_AWAY
+    except (CorruptIndex, CorruptSealed) as error:
+        trouble = damage_text(error)
+    except (ChunkStoreError, ValueError):  # no right to read it, a row without a key: not for a viewer's eyes
+        trouble = "The log's text cannot be read at the moment."
+    return Mount(log, opens_at, None, trouble=trouble)
+
+
+def plain_tail(reader: LogReader) -> PlainTail:
+    """The last 24 KiB of the log from the start of a line on. Raises ChunkStoreError where the store cannot give it."""
+    size = reader.end().size
+    offset = max(0, size - PLAIN_TAIL_BYTES)
+    cut = offset > 0
+    pieces = []
+    while offset < size and (frame := reader.frame(offset, max_bytes=size - offset)) is not None:
+        pieces.append(frame.data)
+        offset = frame.end
     data = b"".join(pieces)
     if cut:  # unless the last line is longer than that
         data = data.partition(b"\n")[2] or data
-    return PlainTail(plain_text(data), size)
-
-
-def mount_of(log: LogFile) -> Mount:
-    """What the page needs to show the log."""
-    try:
-        return Mount(log, plain_tail(log))
-    except ArchiveAway:
-        return Mount(log, None, STORE_AWAY)
-    except (CorruptIndex, CorruptSealed) as error:
-        return Mount(log, None, damage_text(error))
-    except (ChunkStoreError, ValueError):  # no right to read it, a row without a key: not for a viewer's eyes
-        return Mount(log, None, "The log's text cannot be read at the moment.")
+    return PlainTail(plain_text(data.decode("utf-8", errors="replace")), size)

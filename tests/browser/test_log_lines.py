@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.acceptance.client import entry
 from tests.browser.log import Log
@@ -36,6 +36,31 @@ def test_colours_of_all_three_kinds_and_attributes_are_shown(page: Page, write_l
     for text in ("sixteen", "palette", "direct"):
         expect(page.get_by_text(text, exact=True)).not_to_have_css("color", plain)
     expect(Log(page).text(4)).to_have_text("all plain")
+
+
+@pytest.mark.parametrize("lines", [5, 500])
+def test_the_first_lines_are_there_before_the_script_and_stay_where_they_are(
+    page: Page, write_log: Callable[..., str], lines: int
+) -> None:
+    held: list[Route] = []
+    page.route("**/log-viewer*.js", held.append)
+    address = write_log(stdout("".join(f"line {number}\n" for number in range(1, lines + 1))), finish=False)
+    page.goto(address, wait_until="commit")
+    last = page.locator(".log-text", has_text=f"line {lines}")
+    expect(last).to_be_in_viewport()
+    before = last.bounding_box()
+    assert before is not None
+    while not held:
+        page.wait_for_timeout(20)
+    for route in held:
+        route.continue_()
+    page.unroute("**/log-viewer*.js")
+    expect(Log(page).row(lines)).to_be_in_viewport()
+    expect(page.locator(".log-preview")).to_have_count(0)
+    after = last.bounding_box()
+    assert after is not None
+    assert abs(after["y"] - before["y"]) <= 8, (before, after)
+    assert abs(after["x"] - before["x"]) <= 1, (before, after)
 
 
 def test_a_colour_that_is_begun_in_one_chunk_goes_on_in_the_next(page: Page, write_log: Callable[..., str]) -> None:

@@ -29,6 +29,7 @@ export class LogView {
   #empty;
   #newLines;
   #newLinesText;
+  #preview;
 
   /**
    * @param {HTMLElement} element its content is replaced
@@ -43,7 +44,15 @@ export class LogView {
     this.#notice.setAttribute("role", "status");
     this.#notice.hidden = true;
     this.frame = this.#frame(actions);
+    this.#preview = element.querySelector(".log-preview");
     element.replaceChildren(toolbar, this.panels, this.#notice, this.frame);
+    if (this.#preview !== null) this.frame.append(this.#preview);
+  }
+
+  /** What the server had drawn in the place of the first lines is not needed any more. */
+  dropPreview() {
+    this.#preview?.remove();
+    this.#preview = null;
   }
 
   /** @param {string} state a viewer's state, see log-status.js */

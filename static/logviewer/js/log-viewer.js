@@ -306,9 +306,17 @@ export class LogViewer {
     this.#scroller.draw(this.store.total, this.#follow.active);
     this.#scrolling.update();
     this.#want();
+    if (this.#hasLines) this.view.dropPreview();
     this.#showFacts();
     this.#arrive();
     this.#tellRows();
+  }
+
+  /** Whether lines are drawn, or it is known why not. */
+  get #hasLines() {
+    const { first, last } = this.#scroller.inView;
+    if (last < first) return this.store.total === 0 && (this.log.lines === 0 || this.#connection.error !== null);
+    return this.#lineAt(first).line !== undefined || this.#connection.error !== null;
   }
 
   #want() {

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from logviewer.pages.mount import plain_text
+from logviewer.pages.plain import plain_text
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from logviewer.pages.mount import plain_text
     ],
 )
 def test_plain_text_has_neither_escapes_nor_control_characters(data: bytes, text: str) -> None:
-    assert plain_text(data) == text
+    assert plain_text(data.decode(errors="replace")) == text
