@@ -154,6 +154,7 @@ MARKS = _object(
             **_object({"errors": INTEGER, "warnings": INTEGER, "folds": INTEGER, "gaps": INTEGER}),
             "description": "of all there are, where not all are told",
         },
+        "complete": {"type": "boolean", "description": "all of a finished log was looked at: no more errors will come"},
     }
 )
 

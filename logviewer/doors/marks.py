@@ -1,7 +1,8 @@
 """GET and HEAD /api/v1/logs/{id}/marks: places of a log that are worth a look.
 
 `errors` are lines that are errors or warnings, `folds` lines that belong together, `gaps` the longest silences. Each
-list is bounded; `counts` has how many there are. Everybody who watches an open log asks again and again: what insight
+list is bounded; `counts` has how many there are. `complete` says that all of a finished log was looked at, so that
+nothing more will be found. Everybody who watches an open log asks again and again: what insight
 found is read from the database once for each of its looks.
 """
 
@@ -63,7 +64,11 @@ def _body(log: LogFile, found: Found) -> bytes:
     with chunk_store().reader(log.key) as reader:
         gaps = read_gaps(reader)
     counts = {"errors": log.errors, "warnings": log.warnings, "folds": found.folds, "gaps": gaps.total}
-    others = {"gaps": [{"n": line, "seconds": seconds} for line, seconds in gaps.gaps], "counts": counts}
+    others = {
+        "gaps": [{"n": line, "seconds": seconds} for line, seconds in gaps.gaps],
+        "counts": counts,
+        "complete": log.looked_through,
+    }
     return b"{" + found.members + b"," + _encode(others)[1:]
 
 

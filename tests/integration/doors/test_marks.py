@@ -58,6 +58,16 @@ async def test_it_is_read_once_for_each_look(monkeypatch: pytest.MonkeyPatch) ->
     assert len(reads) == 2
 
 
+@pytest.mark.django_db(transaction=True)
+async def test_they_are_complete_once_all_of_a_finished_log_was_looked_at() -> None:
+    log = await database_sync_to_async(make_log)()
+    await database_sync_to_async(write)(log, b"error: one\n")
+    assert (await marks(log))["complete"] is False
+    await LogFile.objects.filter(pk=log.pk).aupdate(looked_through=True)
+    found = await marks(log)
+    assert (found["complete"], len(found["errors"])) == (True, 1)
+
+
 def test_what_was_not_asked_for_for_longest_is_forgotten() -> None:
     remembered = Remembered(max_bytes=20)
     keys: list[Any] = [(number, None, 0, False) for number in range(3)]
