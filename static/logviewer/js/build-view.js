@@ -71,8 +71,12 @@ export class BuildView {
     });
   }
 
-  get tellsError() {
-    return !document.getElementById("first-error").hidden;
+  /** Whose error the page tells: `{step, log}`, the step's number and the log's slug, or null. */
+  get toldError() {
+    const element = document.getElementById("first-error");
+    if (element.hidden) return null;
+    const { searchParams } = new URL(element.querySelector("a").href);
+    return { step: searchParams.get("step"), log: searchParams.get("log") };
   }
 
   /** Tells the error, a mark of the step's log, and leads to its line. */
