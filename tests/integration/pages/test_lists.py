@@ -135,6 +135,29 @@ def test_a_project_with_many_builders_shows_those_that_went_wrong(client: Client
     assert ">3 more</a>" in page
 
 
+@pytest.mark.parametrize(
+    ("builds", "tally"),
+    [
+        (["success", "running"], "all passing"),
+        (["warnings", "cancelled"], "all passing"),
+        (["failure", "running"], "1 failing"),
+        (["success", "exception", "cancelled", "abandoned"], "1 failing"),
+        (["running"], None),
+        (["cancelled"], None),
+        (["abandoned"], None),
+    ],
+)
+def test_a_project_is_judged_by_the_last_builds_that_passed_or_failed(
+    client: Client, builds: list[str], tally: str | None
+) -> None:
+    for word in builds:
+        is_over = word not in ("running", "abandoned")
+        make_build(state="finished" if is_over else word, results=word if is_over else None)
+    page = text_of(client, "/")
+    assert {each for each in ("all passing", "1 failing") if each in page} == ({tally} if tally else set())
+    assert ("1 running" in page) == ("running" in builds)
+
+
 def test_projects_and_builders_go_on_on_the_next_page(client: Client) -> None:
     Project.objects.bulk_create(Project(slug=f"p{number:02}", visibility="public") for number in range(PROJECTS_A_PAGE))
     first = make_project("a")
