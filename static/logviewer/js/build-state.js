@@ -59,6 +59,15 @@ function withProgress(state, entries) {
   return { ...state, build: { ...state.build, steps } };
 }
 
+/**
+ * When the writer of an abandoned build was last heard, in ms since the epoch; null of one that goes on or is over. Who
+ * is told that it has gone silent knows that it has been for `silentMs`; `known` is what was said before, or null.
+ */
+export function heardAt(build, { known, silentMs, now }) {
+  if (build.state !== "abandoned") return null;
+  return known ?? Math.max(Date.parse(build.started_at), now - silentMs);
+}
+
 /** The one word for how a build or step is doing; it names icon and CSS class as well. */
 export function statusWord(noun) {
   return noun.state === "finished" ? noun.results ?? "finished" : noun.state;
