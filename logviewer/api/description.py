@@ -154,6 +154,7 @@ MARKS = _object(
             **_object({"errors": INTEGER, "warnings": INTEGER, "folds": INTEGER, "gaps": INTEGER}),
             "description": "of all there are, where not all are told",
         },
+        "complete": {"type": "boolean", "description": "all of a finished log was looked at: no more errors will come"},
     }
 )
 
@@ -231,7 +232,10 @@ DOORS: dict[str, Any] = {
             "tags": ["logs"],
             "summary": "Places of the log that are worth a look: errors, warnings, folds, its longest silences",
             "parameters": [LOG_ID],
-            "responses": {"200": {"description": "The places, in the order of lines", "content": _json(MARKS)}},
+            "responses": {
+                "200": {"description": "The places, in the order of lines", "content": _json(MARKS)},
+                "304": {"description": "Not changed"},
+            },
         }
     },
     "/api/v1/logs/{log_id}/progressiveText": {

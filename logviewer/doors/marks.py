@@ -1,21 +1,25 @@
 """GET and HEAD /api/v1/logs/{id}/marks: places of a log that are worth a look.
 
 `errors` are lines that are errors or warnings, `folds` lines that belong together, `gaps` the longest silences. Each
-list is bounded; `counts` has how many there are. Everybody who watches an open log asks again and again: what insight
-found is read from the database once for each of its looks.
+list is bounded; `counts` has how many there are. `complete` says that all of a finished log was looked at, so that
+nothing more will be found. Everybody who watches an open log asks again and again: what insight found is read from the
+database once for each of its looks, and sent to nobody who has it already.
 """
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import OrderedDict
 from datetime import datetime
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 from logviewer.chunkstore.marks import read_gaps
 from logviewer.doors.answers import JSON_HEADERS, respond_whole
 from logviewer.doors.http import Exchange, door
 from logviewer.doors.identity import readable_log
+from logviewer.doors.ranges import etag_names
 from logviewer.live import chunk_store
 from logviewer.live.database import in_database
 from logviewer.live.threads import in_reading_thread
@@ -30,10 +34,14 @@ FoundKey = tuple[int, datetime, int, bool]
 
 
 class Found(NamedTuple):
-    """What insight found in a log: `errors` and `folds` as members of a JSON object, and how many folds there are."""
+    """What insight found in a log: `errors` and `folds` as members of a JSON object, and how many folds there are.
+
+    `hash` is the SHA-256 of the members.
+    """
 
     members: bytes
     folds: int
+    hash: bytes
 
 
 async def _marks(exchange: Exchange) -> None:
@@ -44,9 +52,27 @@ async def _marks(exchange: Exchange) -> None:
     key = (log.pk, log.started_at, log.looked_bytes, log.looked_through)
     found = _remembered.get(key)
     if found is None:
+        if key not in _being_read:
+            _being_read[key] = asyncio.ensure_future(_read(key, log))
+        found = await asyncio.shield(_being_read[key])
+    others = await in_reading_thread(_others, log, found)
+    etag = f'"{sha256(found.hash + others).hexdigest()}"'
+    headers = [*JSON_HEADERS, ("ETag", etag)]
+    if etag_names(exchange.header_list(b"if-none-match")) & {etag, "*"}:
+        await exchange.start(304, headers)
+        await exchange.end()
+    else:
+        await respond_whole(exchange, headers, b"{" + found.members + b"," + others[1:])
+
+
+async def _read(key: FoundKey, log: LogFile) -> Found:
+    """Find it for all who ask meanwhile; it goes on though one of them leaves."""
+    try:
         found = await in_database(_find, log)
-        _remembered.put(key, found)
-    await respond_whole(exchange, JSON_HEADERS, await in_reading_thread(_body, log, found))
+    finally:
+        del _being_read[key]
+    _remembered.put(key, found)
+    return found
 
 
 def _find(log: LogFile) -> Found:
@@ -56,15 +82,21 @@ def _find(log: LogFile) -> Found:
         "errors": [annotation_shape(annotation) for annotation in log.annotations.all()],
         "folds": [_fold_shape(fold) for fold in log.folds.all()],
     }
-    return Found(_encode(members)[1:-1], folds or 0)
+    text = _encode(members)[1:-1]
+    return Found(text, folds or 0, sha256(text).digest())
 
 
-def _body(log: LogFile, found: Found) -> bytes:
+def _others(log: LogFile, found: Found) -> bytes:
+    """What is not found by insight, as a JSON object."""
     with chunk_store().reader(log.key) as reader:
         gaps = read_gaps(reader)
     counts = {"errors": log.errors, "warnings": log.warnings, "folds": found.folds, "gaps": gaps.total}
-    others = {"gaps": [{"n": line, "seconds": seconds} for line, seconds in gaps.gaps], "counts": counts}
-    return b"{" + found.members + b"," + _encode(others)[1:]
+    others = {
+        "gaps": [{"n": line, "seconds": seconds} for line, seconds in gaps.gaps],
+        "counts": counts,
+        "complete": log.looked_through,
+    }
+    return _encode(others)
 
 
 def _fold_shape(fold: Fold) -> dict[str, Any]:
@@ -104,5 +136,6 @@ class Remembered:
 
 
 _remembered = Remembered()
+_being_read: dict[FoundKey, asyncio.Future[Found]] = {}
 
 marks = door({"GET": _marks, "HEAD": _marks})

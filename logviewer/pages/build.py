@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -137,6 +138,7 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
         "build": found,
         "status": status_word(found),
         "elapsed": build_elapsed(found, now),
+        "silent_after": settings.ABANDON_AFTER_SECONDS,
         "age": Age(found.started_at, now),
         "usual": duration_text(usual) if usual is not None else None,
         "usual_seconds": usual,

@@ -10,6 +10,8 @@ from django.http import QueryDict
 from logviewer.models import Build, BuildState, Results
 from logviewer.pages import visible
 
+MAX_DIGITS = len(str(visible.MAX_NUMBER))
+
 
 @dataclass(frozen=True)
 class Filters:
@@ -28,7 +30,7 @@ class Filters:
             state=_known(query.get("state", ""), BuildState.values),
             results=_known(query.get("results", ""), Results.values),
             branch=query.get("branch", "").strip().replace("\0", ""),  # PostgreSQL refuses NUL in text
-            before=min(int(before), visible.MAX_NUMBER) if before.isascii() and before.isdigit() else None,
+            before=_number(before) if before.isascii() and before.isdigit() else None,
         )
 
     def of(self, builds: QuerySet[Build]) -> QuerySet[Build]:
@@ -51,6 +53,11 @@ class Filters:
         if before is not None:
             query["before"] = str(before)
         return f"?{query.urlencode()}"
+
+
+def _number(digits: str) -> int:
+    """At most MAX_NUMBER; `int` raises ValueError of very many digits."""
+    return visible.MAX_NUMBER if len(digits) > MAX_DIGITS else min(int(digits), visible.MAX_NUMBER)
 
 
 def _known(word: str, words: list[str]) -> str:

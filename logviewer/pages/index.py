@@ -17,7 +17,8 @@ from logviewer.pages import visible
 from logviewer.pages.moments import Age, Elapsed, build_elapsed
 from logviewer.pages.page import page
 from logviewer.pages.slugs import page_of, slug_after
-from logviewer.pages.status import BAD_RESULTS, word_of
+from logviewer.pages.status import word_of
+from logviewer.pages.trends import FAILED, PASSED
 
 PROJECTS_A_PAGE = 50
 MAX_RUNNING_SHOWN = 50
@@ -27,16 +28,21 @@ MAX_CHIPS = 16
 
 @dataclass(frozen=True, slots=True)
 class BuilderChip:
-    """A builder and how its last build is doing; `status` and `started_at` are None where it has none."""
+    """A builder and how its last build is doing; `status` and `started_at` are None where it has none.
+
+    `verdict` is how the last of its builds that passed or failed ended: one that runs, was cancelled or given up says
+    neither. None where no build has.
+    """
 
     slug: str
+    verdict: str | None
     status: str | None
     started_at: datetime | None
 
     @property
     def is_failing(self) -> bool:
-        """Whether the last build went wrong."""
-        return self.status in BAD_RESULTS
+        """Whether the last build that came to a verdict went wrong."""
+        return self.verdict in FAILED
 
 
 @dataclass(frozen=True)
@@ -67,13 +73,13 @@ class ProjectCard:
 
     @property
     def failing(self) -> int:
-        """How many builders' last builds went wrong."""
+        """How many builders' last verdicts are bad ones."""
         return sum(1 for chip in self.builders if chip.is_failing)
 
     @property
     def passing(self) -> bool:
-        """Whether there are builds, and no builder's last one went wrong."""
-        return not self.failing and any(chip.status for chip in self.builders)
+        """Whether there are verdicts, and all are good ones."""
+        return not self.failing and any(chip.verdict for chip in self.builders)
 
     @property
     def age(self) -> Age | None:
@@ -92,6 +98,8 @@ class RunningBuild:
 
 def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) -> list[ProjectCard]:
     newest = Build.objects.filter(builder=OuterRef("pk")).order_by("-number").values("pk")[:1]
+    judged = Build.objects.filter(builder=OuterRef("pk"), state=BuildState.FINISHED, results__in=PASSED | FAILED)
+    verdict = judged.order_by("-number").values("results")[:1]
     builders = Builder.objects.filter(project__in=projects)
     # Rows, not nouns: fifty projects may have thousands of builders.
     last_builds = Build.objects.filter(pk__in=builders.order_by().values(last_id=Subquery(newest)))
@@ -102,8 +110,9 @@ def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) 
         )
     }
     chips: dict[int, list[BuilderChip]] = defaultdict(list)
-    for pk, project, slug in builders.order_by("slug").values_list("pk", "project", "slug"):
-        chips[project].append(BuilderChip(slug, *last.get(pk, (None, None))))
+    rows = builders.order_by("slug").values_list("pk", "project", "slug", Subquery(verdict))
+    for pk, project, slug, ended in rows:
+        chips[project].append(BuilderChip(slug, ended, *last.get(pk, (None, None))))
     return [ProjectCard(project, chips[project.pk], running.get(project.pk, 0), now) for project in projects]
 
 

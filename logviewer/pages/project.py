@@ -6,8 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
-from django.db.models import F
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -44,18 +47,23 @@ class BuilderRow:
     change: Change | None
 
 
-def _recent_builds(builders: Sequence[Builder]) -> dict[int, list[Build]]:
-    """The last builds of each builder, oldest first.
+def _with_first_numbers(builders: QuerySet[Builder]) -> QuerySet[Builder]:
+    """Each with `first_number`, that of the oldest of its last builds: numbers may have gaps."""
+    numbers = Build.objects.filter(builder=OuterRef("pk")).order_by("-number").values("number")
+    return builders.annotate(first_number=Coalesce(Subquery(numbers[STRIP_BUILDS - 1 : STRIP_BUILDS]), 0))
 
-    By number, not by rank: builds are numbered in a row, so the unique index finds them, while a window over all
-    builds would read a project's whole history.
+
+def _recent_builds(builders: Sequence[Builder]) -> dict[int, list[Build]]:
+    """The last builds of each builder of `_with_first_numbers`, oldest first.
+
+    By number, not by rank: the unique index finds them, while a window over all builds would read a project's whole
+    history.
     """
-    builds = (
-        Build.objects.filter(builder__in=builders, number__gte=F("builder__next_number") - STRIP_BUILDS)
-        .only(*BUILD_FIELDS)
-        .order_by("builder_id", "number")
-    )
     recent: dict[int, list[Build]] = defaultdict(list)
+    if not builders:
+        return recent
+    parts = [Q(builder=builder.pk, number__gte=vars(builder)["first_number"]) for builder in builders]
+    builds = Build.objects.filter(reduce(or_, parts)).only(*BUILD_FIELDS).order_by("builder_id", "number")
     for build in builds:
         recent[build.builder_id].append(build)
     return recent
@@ -87,7 +95,7 @@ def project(request: HttpRequest, project: str) -> HttpResponse:
     found = visible.project_or_404(request, project)
     after = slug_after(request.GET)
     builders = Builder.objects.filter(project=found, slug__gt=after).select_related("project").order_by("slug")
-    shown, next_page = page_of(builders, BUILDERS_A_PAGE)
+    shown, next_page = page_of(_with_first_numbers(builders), BUILDERS_A_PAGE)
     recent = _recent_builds(shown)
     rows = [_row(builder, recent[builder.pk], now) for builder in shown]
     context = {

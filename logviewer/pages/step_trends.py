@@ -47,11 +47,11 @@ class StepTrend:
 
 
 def step_trends(builds: Iterable[Build]) -> list[StepTrend]:
-    """The steps of these builds, in one query: those of the newest build first, each build's in its order."""
+    """The steps of these builds of one builder, in one query: the newest build's first, each in its order."""
     steps = list(
         Step.objects.filter(build__in=[build.pk for build in builds], number__lte=MAX_STEPS)
         .only("build_id", "number", "name", "slug", "state", "results", "started_at", "finished_at")
-        .order_by("-build_id", "number")
+        .order_by("-build__number", "number")
     )
     by_slug: dict[str, list[Step]] = {}
     for step in steps:

@@ -15,10 +15,9 @@ def usual_seconds_before(builder: Builder, number: int) -> float | None:
 
     A build is held against those before it: what came later was not usual then.
     """
+    before = Build.objects.filter(builder=builder, number__lt=number).order_by("-number").values("pk")
     went_through = Build.objects.filter(
-        builder=builder,
-        number__lt=number,
-        number__gte=number - BUILDS_LOOKED_AT,
+        pk__in=before[:BUILDS_LOOKED_AT],
         state=BuildState.FINISHED,
         results__in=(Results.SUCCESS, Results.WARNINGS),
         finished_at__isnull=False,

@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
+from collections.abc import Iterator
+from operator import itemgetter
 from typing import Any
 
 from typing_extensions import TypedDict  # as in shapes
@@ -39,7 +42,7 @@ ROOM_BYTES = 2048
 
 
 class LineShape(TypedDict):
-    """A line without its escape sequences, cut after MAX_LINE_CHARACTERS."""
+    """A line without its escape sequences and what was overwritten of it, cut after MAX_LINE_CHARACTERS."""
 
     n: int
     text: str
@@ -129,9 +132,7 @@ def build_summary(build: Build) -> BuildSummary:
         truncated=len(failed) > MAX_STEPS,
     )
     room = _Room(MAX_BYTES - ROOM_BYTES - _size(summary))
-    for step in failed[:MAX_STEPS]:
-        step.build = build
-        _add_step(summary["failed_steps"], step, room)
+    _add_steps(summary["failed_steps"], build, failed[:MAX_STEPS], room)
     summary["truncated"] = summary["truncated"] or room.is_exceeded
     return summary
 
@@ -158,8 +159,32 @@ def _size(piece: Any) -> int:
     return len(json.dumps(piece)) + len(", ")
 
 
-def _add_step(steps: list[StepSummary], step: Step, room: _Room) -> None:
-    shape = StepSummary(
+def _add_steps(shapes: list[StepSummary], build: Build, steps: list[Step], room: _Room) -> None:
+    """Name all steps, then their logs, then let each log in turn add a piece of its own: none takes all the room."""
+    logs: list[tuple[int, StepSummary, LogFile]] = []
+    for step in steps:
+        step.build = build
+        shape = _step_head(step)
+        if not room.add(shapes, shape):
+            return
+        of_step = sorted(step.logs.all(), key=lambda log: (not log.errors, log.pk))
+        room.is_exceeded = room.is_exceeded or len(of_step) > MAX_LOGS
+        for place, log in enumerate(of_step[:MAX_LOGS]):
+            log.step = step
+            logs.append((place, shape, log))
+    logs.sort(key=itemgetter(0))
+    named = [(head, log) for _place, shape, log in logs if room.add(shape["logs"], head := _log_head(log))]
+    turns = deque(_contents(head, log, room) for head, log in named)
+    while turns:
+        turn = turns.popleft()
+        if next(turn, False):
+            turns.append(turn)
+    for head, _log in named:
+        head["last_lines"].reverse()
+
+
+def _step_head(step: Step) -> StepSummary:
+    return StepSummary(
         id=step.pk,
         number=step.number,
         name=step.name,
@@ -168,17 +193,10 @@ def _add_step(steps: list[StepSummary], step: Step, room: _Room) -> None:
         url=step.get_absolute_url(),
         logs=[],
     )
-    if not room.add(steps, shape):
-        return
-    logs = sorted(step.logs.all(), key=lambda log: (not log.errors, log.pk))
-    room.is_exceeded = room.is_exceeded or len(logs) > MAX_LOGS
-    for log in logs[:MAX_LOGS]:
-        log.step = step
-        _add_log(shape["logs"], log, room)
 
 
-def _add_log(logs: list[LogSummary], log: LogFile, room: _Room) -> None:
-    shape = LogSummary(
+def _log_head(log: LogFile) -> LogSummary:
+    return LogSummary(
         id=log.pk,
         name=log.name,
         url=log.get_absolute_url(),
@@ -188,23 +206,24 @@ def _add_log(logs: list[LogSummary], log: LogFile, room: _Room) -> None:
         errors_shown=[],
         last_lines=[],
     )
-    if not room.add(logs, shape):
-        return
+
+
+def _contents(head: LogSummary, log: LogFile, room: _Room) -> Iterator[bool]:
+    """Add errors, then last lines from the last one on; yield True after each, as long as there is room."""
     errors = [] if not log.errors else list(log.annotations.filter(level=Level.ERROR)[:MAX_ERRORS])
     try:
         with chunk_store().reader(log.key) as reader:
             for error in errors:
                 first = max(1, error.line - LINES_BEFORE)
                 context = _lines(reader, first, error.line + LINES_AFTER + 1 - first)
-                piece = ErrorShape(
-                    **annotation_shape(error), context=context, url=f"{log.get_absolute_url()}#L{error.line}"
-                )
-                if not room.add(shape["errors_shown"], piece):
+                url = f"{head['url']}#L{error.line}"
+                if not room.add(head["errors_shown"], ErrorShape(**annotation_shape(error), context=context, url=url)):
                     break
+                yield True
             for line in _lines(reader, -LAST_LINES, LAST_LINES)[::-1]:
-                if not room.add(shape["last_lines"], line):
+                if not room.add(head["last_lines"], line):
                     break
-            shape["last_lines"].reverse()
+                yield True
     except (ChunkStoreError, OSError) as error:
         logger.warning("log %s: the summary has none of its lines: %s", log.pk, error)
 
@@ -218,4 +237,4 @@ def _lines(reader: LogReader, start: int, count: int) -> list[LineShape]:
 
 def _shown(text: str) -> str:
     plain = shown(text.encode("utf-8", "replace")).decode("utf-8", "replace")
-    return plain[:MAX_LINE_CHARACTERS]
+    return plain.rstrip("\r").rpartition("\r")[2][:MAX_LINE_CHARACTERS]

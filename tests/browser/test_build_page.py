@@ -262,6 +262,7 @@ def test_a_build_whose_writer_goes_silent_says_so_and_goes_on_when_it_comes_back
     )
     expect(page.locator("#build-status .status-word")).to_have_text("abandoned")
     expect(page.locator("#steps .status-word")).to_have_text(["abandoned"])
+    expect(page.locator("#build-elapsed time[data-finished]")).to_have_text(re.compile(r"^\d+s$"))
     expect(page.locator("#silent")).to_be_visible()
     expect(viewer).to_have_attribute("data-connection", "silent")
     assert site.writer.chunks(log, entry(0, b"back again\n")).status_code == 200

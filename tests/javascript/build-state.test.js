@@ -7,6 +7,7 @@ import {
   chosenStep,
   faviconName,
   fromSnapshot,
+  heardAt,
   isSettled,
   openLogs,
   statusWord,
@@ -94,6 +95,15 @@ test("a failed build opens at its first failed step, and a followed one stays wh
   const { build } = makeState([makeStep(1), makeStep(2, { results: "failure" }), makeStep(3, { results: "exception" })], { state: "finished", results: "failure" });
   assert.equal(chosenStep(build, nothing).number, 2);
   assert.equal(chosenStep(build, { step: null, current: 3 }).number, 3);
+});
+
+test("a build that went silent was heard as long ago as that takes, not before it began", () => {
+  const build = { state: "abandoned", started_at: "2026-01-01T00:00:00Z" };
+  const began = Date.parse(build.started_at);
+  assert.equal(heardAt(build, { known: null, silentMs: 300_000, now: began + 1_000_000 }), began + 700_000);
+  assert.equal(heardAt(build, { known: null, silentMs: 300_000, now: began + 1000 }), began);
+  assert.equal(heardAt(build, { known: began + 5, silentMs: 300_000, now: began + 1_000_000 }), began + 5);
+  for (const state of ["running", "finished"]) assert.equal(heardAt({ ...build, state }, { known: 5, silentMs: 1, now: 9 }), null);
 });
 
 test("an abandoned build opens at the step that was given up", () => {

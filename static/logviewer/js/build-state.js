@@ -59,6 +59,15 @@ function withProgress(state, entries) {
   return { ...state, build: { ...state.build, steps } };
 }
 
+/**
+ * When the writer of an abandoned build was last heard, in ms since the epoch; null of one that goes on or is over. Who
+ * is told that it has gone silent knows that it has been for `silentMs`; `known` is what was said before, or null.
+ */
+export function heardAt(build, { known, silentMs, now }) {
+  if (build.state !== "abandoned") return null;
+  return known ?? Math.max(Date.parse(build.started_at), now - silentMs);
+}
+
 /** The one word for how a build or step is doing; it names icon and CSS class as well. */
 export function statusWord(noun) {
   return noun.state === "finished" ? noun.results ?? "finished" : noun.state;
@@ -97,16 +106,16 @@ export function chosenLog(step, slug, current = null) {
 }
 
 /**
- * Whose errors are told first: `{step, log}`, of the failed steps or else of all the first log that has any; null where
- * none has. `logviewer.resources.annotations.logs_with_errors` goes by the same order.
+ * All logs in the order in which their errors are told: `{step, log}`, those of failed steps first.
+ * `logviewer.resources.annotations.logs_with_errors` goes by the same order.
  */
-export function firstWithErrors(steps) {
-  for (const step of [...steps.filter(isBad), ...steps.filter((each) => !isBad(each))]) {
-    const log = step.logs.find((each) => each.errors > 0);
-    if (log) return { step, log };
-  }
-  return null;
+export function errorOrder(steps) {
+  const ordered = [...steps.filter(isBad), ...steps.filter((each) => !isBad(each))];
+  return ordered.flatMap((step) => step.logs.map((log) => ({ step, log })));
 }
+
+/** Whose errors are told first: the first log in that order that has any, `{step, log}`, or null. */
+export const firstWithErrors = (steps) => errorOrder(steps).find(({ log }) => log.errors > 0) ?? null;
 
 /**
  * Where the log opens: `follow` (its end, as it grows), `L120` (that line), `end` or `top`.

@@ -8,10 +8,10 @@ import { faviconName, firstFailed, isBad, openLogs, statusWord, stepsListed } fr
  * turning of an icon survive an event.
  */
 
-/** Of what was abandoned nobody here knows how long it took but the page as it was drawn, `drawn`. */
-function makeElapsed(noun, drawn) {
-  if (noun.state === "abandoned" && noun.finished_at === null) return drawn?.dataset.finished ? drawn : "";
-  const element = make("time", { "data-started": noun.started_at, "data-finished": noun.finished_at });
+/** How long it has taken; what was abandoned, up to when its writer was last heard. */
+function makeElapsed(noun, heard) {
+  const last = noun.state === "abandoned" && heard !== null ? new Date(heard).toISOString() : null;
+  const element = make("time", { "data-started": noun.started_at, "data-finished": noun.finished_at ?? last });
   showElapsed(element);
   return element;
 }
@@ -23,6 +23,7 @@ export class BuildView {
   #head = document.querySelector("[data-build]");
   #steps = document.getElementById("steps");
   #drawn = new Map();
+  #heard = null;
 
   constructor() {
     this.#steps.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest" });
@@ -32,7 +33,9 @@ export class BuildView {
     return this.#head.dataset.sprite;
   }
 
-  showHead(build) {
+  /** `heard` is when the writer of an abandoned build was last heard. */
+  showHead(build, heard) {
+    this.#heard = heard;
     const word = statusWord(build);
     this.#once("status", drawing(word), () => {
       document.getElementById("build-status").replaceChildren(makeStatus(this.sprite, word, "pill"));
@@ -46,8 +49,7 @@ export class BuildView {
       title.title = build.title;
     });
     this.#once("elapsed", drawing(word, build.started_at, build.finished_at), () => {
-      const element = document.getElementById("build-elapsed");
-      element.replaceChildren(makeElapsed(build, element.querySelector("time")));
+      document.getElementById("build-elapsed").replaceChildren(makeElapsed(build, heard));
     });
     this.#showFailed(build.steps);
     document.getElementById("silent").hidden = build.state !== "abandoned";
@@ -71,8 +73,12 @@ export class BuildView {
     });
   }
 
-  get tellsError() {
-    return !document.getElementById("first-error").hidden;
+  /** Whose error the page tells: `{step, log}`, the step's number and the log's slug, or null. */
+  get toldError() {
+    const element = document.getElementById("first-error");
+    if (element.hidden) return null;
+    const { searchParams } = new URL(element.querySelector("a").href);
+    return { step: searchParams.get("step"), log: searchParams.get("log") };
   }
 
   /** Tells the error, a mark of the step's log, and leads to its line. */
@@ -122,7 +128,7 @@ export class BuildView {
       link.dataset.drawn = what;
       link.href = `?step=${step.number}`;
       const name = make("span", { class: "name outside", title: step.name }, step.name);
-      link.replaceChildren(makeStatus(this.sprite, word), name, makeElapsed(step, link.querySelector("time")));
+      link.replaceChildren(makeStatus(this.sprite, word), name, makeElapsed(step, this.#heard));
     }
     if (isChosen && !link.hasAttribute("aria-current")) link.scrollIntoView({ block: "nearest" });
     if (isChosen) link.setAttribute("aria-current", "true");
@@ -145,7 +151,7 @@ export class BuildView {
       head.replaceChildren(
         makeStatus(this.sprite, word),
         make("h2", { class: "outside", title: step.name }, step.name),
-        make("span", { class: "soft small" }, makeElapsed(step, head.querySelector("time"))),
+        make("span", { class: "soft small" }, makeElapsed(step, this.#heard)),
         make("nav", { class: "tabs", "aria-label": "Logs of the step" }, ...tabs),
       );
       if (log) head.append(this.#widen(log));

@@ -1,21 +1,24 @@
+import { BuildError } from "./build-error.js";
 import { BuildSocket } from "./build-socket.js";
 import { BuildView } from "./build-view.js";
 import { LogArea } from "./log-area.js";
 import { firstError } from "./first-error.js";
 import { TimelineView } from "./timeline-view.js";
-import { afterEvent, chosenLog, chosenStep, firstWithErrors, fromSnapshot, isBad, isSettled, openingOf } from "./build-state.js";
+import { afterEvent, chosenLog, chosenStep, fromSnapshot, heardAt, isBad, isSettled, openingOf } from "./build-state.js";
 
 /** The build page's wiring: socket to state, state to view, clicks and the address to what is chosen. */
 
 const TIMELINE_INTERVAL_MS = 1000;
-const RECOGNISED_AFTER_MS = 2000;
 
-const { build: buildId, project, builder } = document.querySelector("[data-build]").dataset;
+const { build: buildId, project, builder, heard: heardThen, silentAfter } = document.querySelector("[data-build]").dataset;
 const view = new BuildView();
 const timeline = new TimelineView(document.getElementById("timeline"));
+const buildError = new BuildError({ show: (...about) => view.showError(...about), told: view.toldError });
 const area = new LogArea(document.getElementById("log-area"));
 
 let state = null;
+/** When the writer of an abandoned build was last heard; the build itself does not say it. */
+let heard = heardThen ? Date.parse(heardThen) : null;
 let current = drawnStep();
 
 function drawnStep() {
@@ -49,19 +52,14 @@ async function openingIn(step, log) {
   return openingOf(step, log, error && error.n);
 }
 
-/** A build that went wrong says what its first error was, once that is known. */
-async function tellError(build) {
-  if (!isBad(build) || view.tellsError) return;
-  const found = firstWithErrors(build.steps);
-  const error = found && (await firstError(found.log));
-  if (error) view.showError(found.step, found.log, error);
-}
-
-/** Errors are recognised a moment after the last output came, when nobody tells of the build any more. */
-async function tellLateError() {
-  if (view.tellsError) return;
-  const answer = await fetch(`/api/v1/builds/${buildId}`).catch(() => null);
-  if (answer?.ok) tellError(await answer.json());
+/** The build as it is now; null where the server is away. */
+async function readBuild() {
+  try {
+    const answer = await fetch(`/api/v1/builds/${buildId}`);
+    return answer.ok ? await answer.json() : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Draws what the address asks for. `byItself`: the build went on, nobody chose anything. */
@@ -71,10 +69,11 @@ function show({ byItself = false } = {}) {
   const step = chosenStep(build, { step: wanted, current });
   const log = chosenLog(step, step?.number === wanted ? slug : null, area.shown);
   current = step?.number ?? null;
-  view.showHead(build);
+  heard = heardAt(build, { known: heard, silentMs: silentAfter * 1000, now: Date.now() });
+  view.showHead(build, heard);
   view.showSteps(build, step);
   view.showPaneHead(step, log);
-  timeline.show(build, step);
+  timeline.show(build, step, heard);
   if (byItself && area.showsOther(log)) forgetMark();
   area.show(log, () => openingIn(step, log), log ? null : whyNoLog(step));
 }
@@ -104,10 +103,12 @@ function take(message) {
   }
   state = next;
   show({ byItself: true });
-  tellError(state.build);
-  if (!isSettled(state.build)) return;
+  if (!isSettled(state.build)) {
+    buildError.hear(state.build);
+    return;
+  }
   socket.close();
-  if (isBad(state.build)) setTimeout(tellLateError, RECOGNISED_AFTER_MS);
+  buildError.settle(state.build, readBuild);
 }
 
 function tell(now) {
@@ -139,7 +140,7 @@ addEventListener("popstate", () => {
 // What runs grows: each second its bars are a little longer.
 setInterval(() => {
   if (state?.build.state !== "running" || document.hidden) return;
-  timeline.show(state.build, state.build.steps.find((step) => step.number === current) ?? null);
+  timeline.show(state.build, state.build.steps.find((step) => step.number === current) ?? null, heard);
 }, TIMELINE_INTERVAL_MS);
 
 // A page from the back/forward cache has slept: what it shows is old, and its connections are gone.

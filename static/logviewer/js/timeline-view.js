@@ -29,22 +29,20 @@ function set(element, attribute, value) {
 export class TimelineView {
   #element;
   #usual;
-  #heard;
 
   constructor(element) {
     this.#element = element;
-    const { usual, heard } = element.dataset;
+    const { usual } = element.dataset;
     this.#usual = usual ? Number(usual) : null;
-    this.#heard = heard ? Date.parse(heard) : null;
     element.addEventListener("keydown", (event) => this.#pressed(event));
   }
 
-  /** Draws the build, a REST shape with `steps`; `chosen` is the step that is shown, or null. */
-  show(build, chosen, now = Date.now()) {
-    // When the writer was last heard is not among the build's fields: who saw it go silent knows it well enough.
-    if (build.state === "abandoned") this.#heard ??= now;
-    else this.#heard = null;
-    const timeline = timelineOf(build, { usual: this.#usual, heard: this.#heard ?? now, now });
+  /**
+   * Draws the build, a REST shape with `steps`; `chosen` is the step that is shown, or null, `heard` when the writer of
+   * an abandoned build was last heard, else null.
+   */
+  show(build, chosen, heard, now = Date.now()) {
+    const timeline = timelineOf(build, { usual: this.#usual, heard: heard ?? now, now });
     this.#element.toggleAttribute("hidden", timeline.bars.length === 0);
     set(this.#element, "height", timeline.lanes * LANE_PX);
     set(this.#element, "aria-label", timeline.summary);

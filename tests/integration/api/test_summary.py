@@ -93,6 +93,29 @@ def test_it_stays_within_64_kib_whatever_the_logs_are(api: ApiClient) -> None:
     assert answer.json["failed_steps"][0]["logs"][0]["errors_shown"][0]["n"] == 1
 
 
+def test_no_log_takes_the_room_of_the_others(api: ApiClient) -> None:
+    build = make_build(results=Results.FAILURE, state="finished")
+    loud = ("error: " + "\N{PILE OF POO}" * 300 + "\n").encode() * 6
+    for number in range(3):
+        for log in range(MAX_LOGS):
+            make_looked_at(build, f"loud{number}", loud, Results.FAILURE, log=f"log{log}")
+    make_looked_at(build, "last", b"quiet\n" * 5 + b"make: *** x\n", Results.FAILURE)
+    summary = api.get(f"/builds/{build.pk}/summary").json
+    assert summary["truncated"] is True
+    assert [len(step["logs"]) for step in summary["failed_steps"]] == [MAX_LOGS] * 3 + [1]
+    (log,) = summary["failed_steps"][-1]["logs"]
+    assert [error["n"] for error in log["errors_shown"]] == [6]
+    assert [line["n"] for line in log["last_lines"]] == [1, 2, 3, 4, 5, 6]
+
+
+def test_of_an_overwritten_line_the_last_state_is_shown(api: ApiClient) -> None:
+    build = make_build(results=Results.FAILURE, state="finished")
+    progress = b"".join(b"%d %%\r" % percent for percent in range(100)) + b"done\r\n"
+    make_looked_at(build, "fetch", progress, Results.FAILURE)
+    (log,) = api.get(f"/builds/{build.pk}/summary").json["failed_steps"][0]["logs"]
+    assert log["last_lines"] == [{"n": 1, "text": "done"}]
+
+
 def test_a_log_whose_files_are_damaged_does_not_hide_the_others(api: ApiClient, failed: Build) -> None:
     log = make_looked_at(failed, "compile", b"error: lost\n", log="lost")
     chunk_store().delete(log.key)

@@ -89,7 +89,16 @@ def test_a_builder_shows_the_builds_that_the_address_asks_for(client: Client) ->
 
 
 @pytest.mark.parametrize(
-    "query", ["?before=x", "?before=-1", "?before=²", "?before=" + "9" * 40, "?state=odd", "?branch=%00"]
+    "query",
+    [
+        "?before=x",
+        "?before=-1",
+        "?before=²",
+        "?before=" + "9" * 40,
+        "?before=" + "9" * 5000,
+        "?state=odd",
+        "?branch=%00",
+    ],
 )
 def test_filters_that_mean_nothing_show_all(client: Client, query: str) -> None:
     builder = make_builder()
@@ -160,6 +169,22 @@ def test_of_a_line_longer_than_that_without_scripts_the_end_is_shown(client: Cli
     log = make_log()
     chunk_store().append(log.key, [Entry(Channel.STDOUT, b"x" * 2 * PLAIN_TAIL_BYTES + b"the end\n", None)])
     assert text_of(client, log.get_absolute_url()).count("xthe end\n</pre>") == 1
+
+
+@pytest.mark.parametrize(("state", "may_grow"), [("open", True), ("abandoned", True), ("finished", False)])
+def test_without_scripts_a_log_that_may_grow_is_read_again_by_a_link(
+    client: Client, state: str, *, may_grow: bool
+) -> None:
+    log = make_log(state=state)
+    assert (">Refresh</a>" in text_of(client, log.get_absolute_url())) == may_grow
+
+
+def test_a_page_says_where_it_is_and_the_first_one_is_nowhere(client: Client) -> None:
+    log = make_log()
+    assert "Where you are" not in text_of(client, "/")
+    for noun in (log, log.step.build, log.step.build.builder, log.step.build.builder.project):
+        page = text_of(client, noun.get_absolute_url())
+        assert '<nav class="trail" aria-label="Where you are"><ol><li>' in page
 
 
 def test_a_log_without_a_file_is_empty_and_its_page_is_there(client: Client) -> None:

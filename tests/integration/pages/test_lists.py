@@ -17,6 +17,8 @@ from logviewer.pages.filters import Filters
 from logviewer.pages.index import MAX_CHIPS, MAX_RUNNING_SHOWN, PROJECTS_A_PAGE
 from logviewer.pages.project import BUILDERS_A_PAGE
 from logviewer.pages.step_trends import MAX_STEPS, step_trends
+from logviewer.pages.strip import STRIP_BUILDS
+from logviewer.pages.usual import BUILDS_LOOKED_AT, usual_seconds_before
 from tests.factories import bearer, make_build, make_builder, make_project, make_token
 
 pytestmark = pytest.mark.django_db
@@ -108,6 +110,31 @@ def test_the_steps_are_those_of_the_newest_build_and_no_more_than_some() -> None
     assert [trend.name for trend in trends] == [f"step{number}" for number in range(1, MAX_STEPS + 1)]
 
 
+def test_builds_are_the_last_ones_by_number_whatever_numbers_are_left_out(client: Client) -> None:
+    builder = make_builder()
+    newest = make_history(builder, ["success"], first=5_000_000)[0]
+    older = make_history(builder, ["failure"] * (STRIP_BUILDS + 5), first=1000)
+    make_history(make_builder("macos"), ["success"] * (STRIP_BUILDS + 5))
+    builder.next_number = 5_000_001
+    builder.save()
+    page = words_of(text_of(client, "/p/demo/"))
+    assert f"1 of {STRIP_BUILDS}" in page
+    assert f"{STRIP_BUILDS} of {STRIP_BUILDS}" in page
+    assert older[-1].pk > newest.pk
+    make_steps([newest, older[-1]], "compile", 1, [9.0, 1.0])
+    assert [run.seconds for run in step_trends([older[-1], newest])[0].runs] == [1.0, 9.0]
+
+
+def test_what_is_usual_is_known_across_a_gap_in_the_numbers_and_of_no_more_than_some_builds() -> None:
+    builder = make_builder()
+    make_history(
+        builder, ["success"] * 2 + ["failure"] * (BUILDS_LOOKED_AT - 1), seconds=[60.0] * (BUILDS_LOOKED_AT + 1)
+    )
+    assert usual_seconds_before(builder, 5_000_000) == 60.0
+    make_history(builder, ["failure"], first=4_000_000)
+    assert usual_seconds_before(builder, 5_000_000) is None
+
+
 def test_what_runs_longest_comes_first_and_what_is_not_shown_is_counted(client: Client) -> None:
     builder = make_builder("linux")
     for _ in range(MAX_RUNNING_SHOWN + 2):
@@ -133,6 +160,29 @@ def test_a_project_with_many_builders_shows_those_that_went_wrong(client: Client
     assert page.count('class="chip"') == MAX_CHIPS + 1
     assert f"/p/demo/b{MAX_CHIPS + 2}/" in page
     assert ">3 more</a>" in page
+
+
+@pytest.mark.parametrize(
+    ("builds", "tally"),
+    [
+        (["success", "running"], "all passing"),
+        (["warnings", "cancelled"], "all passing"),
+        (["failure", "running"], "1 failing"),
+        (["success", "exception", "cancelled", "abandoned"], "1 failing"),
+        (["running"], None),
+        (["cancelled"], None),
+        (["abandoned"], None),
+    ],
+)
+def test_a_project_is_judged_by_the_last_builds_that_passed_or_failed(
+    client: Client, builds: list[str], tally: str | None
+) -> None:
+    for word in builds:
+        is_over = word not in ("running", "abandoned")
+        make_build(state="finished" if is_over else word, results=word if is_over else None)
+    page = text_of(client, "/")
+    assert {each for each in ("all passing", "1 failing") if each in page} == ({tally} if tally else set())
+    assert ("1 running" in page) == ("running" in builds)
 
 
 def test_projects_and_builders_go_on_on_the_next_page(client: Client) -> None:
