@@ -25,7 +25,13 @@ LATER = ("then", "skip", "frame", "end")
 NOTHING = -1
 """The place of a line that no pattern matches: the last one, so that it needs no question."""
 
-_STAMP = r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z )?"
+_STAMP = (
+    r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? (?:\d\d[OE][ +])?"
+    r"|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +|#\d+ \d+\.\d+ |[A-Za-z][\w.-]* +\| )?"
+)
+"""What systems write before each line: GitHub and GitLab (with the stream), Jenkins, BuildKit, `docker compose`."""
+
+_ANYCASE = "(?i)^"
 _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 _KNOWN = frozenset({"name", "level", "regex", "within", "required", "append", "headed", "examples", "not", *LATER})
 
@@ -148,6 +154,8 @@ def _pattern(entry: dict[str, Any]) -> Pattern:
 
 
 def _stamped(expression: str) -> str:
+    if expression.startswith(_ANYCASE):
+        return _ANYCASE.removesuffix("^") + _STAMP + expression.removeprefix(_ANYCASE)
     return _STAMP + expression[1:] if expression.startswith("^") else expression
 
 
