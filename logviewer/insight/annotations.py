@@ -85,6 +85,8 @@ def read_on(pending: Pending, pattern: Pattern, line: bytes, number: int) -> boo
         pending.message = _message(end.get("message")) or pending.message
         pending.line, pending.filled = number, True
         return True
+    if pattern.sign is not None and not pending.filled:
+        pending.filled = pattern.sign.search(line) is not None
     if pattern.then is None or is_skipped:
         return False
     groups = pattern.then.search(line)

@@ -20,7 +20,7 @@ MAX_MEMORY_BYTES = 32 * 1024 * 1024
 DEFAULT_WITHIN_LINES = 8
 MAX_WITHIN_LINES = 1000
 LEVELS = ("error", "warning", "none")
-LATER = ("then", "skip", "frame", "end")
+LATER = ("then", "sign", "skip", "frame", "end")
 
 NOTHING = -1
 """The place of a line that no pattern matches: the last one, so that it needs no question."""
@@ -64,6 +64,7 @@ class Pattern:
     level: str
     regex: Expression
     then: Expression | None = None
+    sign: Expression | None = None
     skip: Expression | None = None
     frame: Expression | None = None
     end: Expression | None = None
@@ -143,6 +144,7 @@ def _pattern(entry: dict[str, Any]) -> Pattern:
         level=level,
         regex=Expression(entry["regex"]),
         then=later.get("then"),
+        sign=later.get("sign"),
         skip=later.get("skip"),
         frame=later.get("frame"),
         end=later.get("end"),
