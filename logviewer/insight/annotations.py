@@ -16,6 +16,7 @@ PATH_NAMES = ("file", "sourcepath")
 LINE_NAMES = ("line", "linenumber")
 
 _PROPERTY = re.compile(rb"\s*(\w+)=([^,;]*)")
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +58,7 @@ def annotate(pattern: Pattern, line: bytes, number: int) -> tuple[Pending, bool]
         groups["message"] = unquote_to_bytes(groups.get("message") or b"")
     message = _message(groups.get("message"))
     path, path_line = _path(groups.get("path")), _number(groups.get("line"))
-    begin = line.find(groups.get("begin") or b"")
+    prefix = line[: max(0, line.find(groups.get("begin") or b""))]
     pending = Pending(
         pattern.name,
         number,
@@ -65,7 +66,7 @@ def annotate(pattern: Pattern, line: bytes, number: int) -> tuple[Pending, bool]
         path,
         path_line,
         left=pattern.within,
-        prefix=line[:begin].decode("latin-1"),
+        prefix="" if _CONTROL.search(prefix) else prefix.decode("latin-1"),  # jsonb takes no NUL
     )
     may_fill = pattern.then is not None and (path is None or path_line is None or not message)
     return pending, pattern.end is not None or pattern.required or may_fill or pattern.append
@@ -84,6 +85,8 @@ def read_on(pending: Pending, pattern: Pattern, line: bytes, number: int) -> boo
         pending.message = _message(end.get("message")) or pending.message
         pending.line, pending.filled = number, True
         return True
+    if pattern.sign is not None and not pending.filled:
+        pending.filled = pattern.sign.search(line) is not None
     if pattern.then is None or is_skipped:
         return False
     groups = pattern.then.search(line)

@@ -8,7 +8,7 @@ import time
 from datetime import timedelta
 from typing import Any
 
-from django.db import Error, connections
+from django.db import DataError, Error, IntegrityError, connections
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
@@ -32,6 +32,9 @@ LEFTOVERS_SECONDS = 30.0
 
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 60.0
 """While the database does not answer."""
+
+UNWRITABLE = (DataError, IntegrityError, ValueError)
+"""What a database, or its driver, says to rows that it will not take, however often it is asked."""
 
 BATCH_LOGS = 200
 QUIET = timedelta(seconds=5)
@@ -113,24 +116,42 @@ class BackgroundInsight:
             looks.append(look)
             looked_bytes += abs(look.stop - log.looked_bytes)
             if looked_bytes >= MAX_LOOK_BYTES:
-                write_down(looks)
+                self._write(looks)
                 looks, looked_bytes = [], 0
-        write_down(looks)
+        self._write(looks)
+
+    def _write(self, looks: list[Look]) -> None:
+        """Write down what was found; of a log that the database refuses, nothing, of the others all."""
+        try:
+            write_down(looks)
+        except UNWRITABLE as error:
+            if len(looks) == 1:
+                self._note_failure(looks[0].log, error)
+                return
+            for look in looks:
+                self._write([look])
+        else:
+            for look in looks:
+                self._retries.note_success(look.log.pk)
 
     def _try(self, log: LogFile, state: dict[str, Any] | None) -> Look | None:
         try:
             look = look_at(log, state, self._stop.is_set)
         except NoSuchLog:
             return None  # deleted; if it was not, verification says so
-        except (ChunkStoreError, OSError) as error:
-            pause_seconds = self._retries.note_failure(log.pk)
-            logger.warning("log %s is not looked at: %s; tried again in %g s", log.pk, error, pause_seconds)
+        except Exception as error:  # whatever is in one log, the others are looked at
+            self._note_failure(log, error)
             return None
-        self._retries.note_success(log.pk)
         if look.has_more:
             self._is_behind = self._is_behind or look.is_finished  # who writes much needs the machine more
             grown.logs.note(log.pk)
         return look
+
+    def _note_failure(self, log: LogFile, error: Exception) -> None:
+        """Leave the log alone for a while; the trace of what nobody foresaw is told as well."""
+        pause_seconds = self._retries.note_failure(log.pk)
+        trace = None if isinstance(error, (ChunkStoreError, OSError)) else error
+        logger.warning("log %s is not looked at: %s; tried again in %g s", log.pk, error, pause_seconds, exc_info=trace)
 
     def _run(self) -> None:
         patterns()  # now, as the server starts: that holds up whatever else runs

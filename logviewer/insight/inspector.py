@@ -46,26 +46,58 @@ def no_time(_offset: int) -> None:
     """For text without times."""
 
 
+class _Ahead:
+    """Finds the lines of a text that have to be looked at, from the first to the last, and searches no byte twice."""
+
+    def __init__(self, search: Any, text: bytes) -> None:
+        self._search, self._text = search, text
+        self._match = -1
+        self._return = -1 if b"\r" in text else len(text)
+
+    def next(self, at: int) -> int:
+        """Where the next line begins, from `at` on, that may be something or has a CR; -1 where there is none."""
+        text = self._text
+        if self._match < at:
+            match = self._search(text, at)
+            self._match = len(text) if match is None else max(at, text.rfind(b"\n", at, match.start()) + 1)
+        if self._return < at:
+            place = text.find(b"\r", at)
+            self._return = len(text) if place < 0 else max(at, text.rfind(b"\n", at, place) + 1)
+        nearest = min(self._match, self._return)
+        return nearest if nearest < len(text) else -1
+
+
+class UnreadableState(Exception):
+    """A state is none that this version writes."""
+
+
 class Inspector:
     """Takes a log's text in pieces. `annotations` has what was found since the caller last cleared it.
 
     An annotation may come again with more in it: the later one, by its line, takes the place of the earlier.
+
+    Raises UnreadableState: another version, whose fields have other names, wrote it.
     """
 
     def __init__(self, state: dict[str, Any] | None = None, known: Patterns | None = None) -> None:
-        state = state or {}
         self._patterns = known or patterns()
-        self.line = int(state.get("line", 0))
-        self.counts: dict[str, int] = dict(state.get("counts", {"error": 0, "warning": 0}))
-        self.folds = Folds.from_state(state["folds"]) if "folds" in state else Folds()
         self.annotations: list[Annotation] = []
-        self._passes_over = bool(state.get("passes_over", False))
-        self._heading: tuple[str, int] | None = tuple(state["heading"]) if state.get("heading") else None
-        self._pending = _pending(state.get("pending"), self._patterns)
+        try:
+            self._go_on_from(state or {})
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            raise UnreadableState(f"{type(error).__name__}: {error}") from error
         self._crowd = 0
         self._raw = b""
         self._time_at: TimeAt = no_time
         self._place = (0, 0)
+
+    def _go_on_from(self, state: dict[str, Any]) -> None:
+        self.line = int(state.get("line", 0))
+        self.counts: dict[str, int] = {"error": 0, "warning": 0, **state.get("counts", {})}
+        self.folds = Folds.from_state(state["folds"]) if "folds" in state else Folds()
+        self._passes_over = bool(state.get("passes_over", False))
+        self._heading: tuple[str, int] | None = tuple(state["heading"]) if state.get("heading") else None
+        self._pending = _pending(state.get("pending"), self._patterns)
 
     def state(self) -> dict[str, Any]:
         """What has to be known to go on, for JSON; a few KiB."""
@@ -125,14 +157,14 @@ class Inspector:
     def _look(self, raw: bytes) -> None:
         """Look at whole lines, or at one that is the last or has no end yet."""
         text = shown(raw)
-        search, has_returns = self._patterns.candidates.search, b"\r" in text
         at, end = 0, len(text)
         number, counted = self.line, 0
+        ahead = _Ahead(self._patterns.candidates.search, text)
         while at < end:
             if self._crowd >= CROWDED_LINES:
                 self._look_at_all(text[at:], number + text.count(b"\n", counted, at))
                 break
-            begin = at if self._pending is not None else self._next(search, text, at, has_returns)
+            begin = at if self._pending is not None else ahead.next(at)
             if begin < 0:
                 break
             self._crowd = self._crowd + 1 if begin - at < NEAR_BYTES else 0
@@ -142,17 +174,6 @@ class Inspector:
             at = end if feed < 0 else feed + 1
             self._line(text[begin : min(end if feed < 0 else feed, begin + MAX_LINE_BYTES)], number + 1)
         self.line += raw.count(b"\n")
-
-    @staticmethod
-    def _next(search: Any, text: bytes, at: int, has_returns: bool) -> int:
-        """Where the next line begins that has to be looked at; -1 where there is none."""
-        match = search(text, at)
-        found = -1 if match is None else max(at, text.rfind(b"\n", at, match.start()) + 1)
-        if has_returns:
-            place = text.find(b"\r", at, found if found >= 0 else len(text))
-            if place >= 0:
-                return max(at, text.rfind(b"\n", at, place) + 1)
-        return found
 
     def _look_at_all(self, text: bytes, number: int) -> None:
         """Look at line after line: where most are something, that costs less than to search for them."""

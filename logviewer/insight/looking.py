@@ -6,6 +6,7 @@ any number of processes may look at the same logs, and be killed at any instant.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,10 +17,12 @@ from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
 
 from logviewer.chunkstore import LogReader
-from logviewer.insight.inspector import Inspector
+from logviewer.insight.inspector import Inspector, UnreadableState
 from logviewer.intake.changes import lock_build, record_event
 from logviewer.live.store import chunk_store
 from logviewer.models import Annotation, Build, Fold, Inspection, LogFile, LogState
+
+logger = logging.getLogger(__name__)
 
 READ_BYTES = 128 * 1024
 """What is looked at at once: taking the colours out of it holds the interpreter's lock for two milliseconds. More than
@@ -73,7 +76,11 @@ def look_at(log: LogFile, state: dict[str, Any] | None, stopped: Callable[[], bo
     with chunk_store().reader(log.key) as reader:
         end = reader.end()
         is_new = end.size < log.looked_bytes  # a loss of power took back what had been looked at
-        inspector = Inspector(None if is_new else state)
+        try:
+            inspector = Inspector(None if is_new else state)
+        except UnreadableState as error:
+            logger.warning("log %s is looked at from its beginning again: no state of ours: %s", log.pk, error)
+            is_new, inspector = True, Inspector()
         start = offset = 0 if is_new else log.looked_bytes
         while True:
             data = reader.read(offset, min(READ_BYTES, end.size - offset))

@@ -20,12 +20,18 @@ MAX_MEMORY_BYTES = 32 * 1024 * 1024
 DEFAULT_WITHIN_LINES = 8
 MAX_WITHIN_LINES = 1000
 LEVELS = ("error", "warning", "none")
-LATER = ("then", "skip", "frame", "end")
+LATER = ("then", "sign", "skip", "frame", "end")
 
 NOTHING = -1
 """The place of a line that no pattern matches: the last one, so that it needs no question."""
 
-_STAMP = r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z )?"
+_STAMP = (
+    r"^(?:\[?\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?\]? (?:\d\d[OE][ +])?"
+    r"|\[?\d\d:\d\d:\d\d(?:[.,]\d+)?\]? +|#\d+ \d+\.\d+ |[A-Za-z][\w.-]* +\| )?"
+)
+"""What systems write before each line: GitHub and GitLab (with the stream), Jenkins, BuildKit, `docker compose`."""
+
+_ANYCASE = "(?i)^"
 _NAMED_GROUP = re.compile(r"\(\?P<\w+>")
 _KNOWN = frozenset({"name", "level", "regex", "within", "required", "append", "headed", "examples", "not", *LATER})
 
@@ -58,6 +64,7 @@ class Pattern:
     level: str
     regex: Expression
     then: Expression | None = None
+    sign: Expression | None = None
     skip: Expression | None = None
     frame: Expression | None = None
     end: Expression | None = None
@@ -137,6 +144,7 @@ def _pattern(entry: dict[str, Any]) -> Pattern:
         level=level,
         regex=Expression(entry["regex"]),
         then=later.get("then"),
+        sign=later.get("sign"),
         skip=later.get("skip"),
         frame=later.get("frame"),
         end=later.get("end"),
@@ -148,6 +156,8 @@ def _pattern(entry: dict[str, Any]) -> Pattern:
 
 
 def _stamped(expression: str) -> str:
+    if expression.startswith(_ANYCASE):
+        return _ANYCASE.removesuffix("^") + _STAMP + expression.removeprefix(_ANYCASE)
     return _STAMP + expression[1:] if expression.startswith("^") else expression
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from threading import Barrier, Event, Thread
+from typing import Any
 
 import pytest
-from django.db import OperationalError, connection, connections
+from django.db import DataError, OperationalError, connection, connections
 from django.utils import timezone
 
 from logviewer.chunkstore import Entry
@@ -192,6 +193,70 @@ def test_a_log_that_cannot_be_read_does_not_hide_the_next(
     grown.logs.note(broken.pk)
     insight.do_round()
     assert caplog.text.count("is not looked at") == 1  # a minute later at the earliest
+
+
+@pytest.mark.bad_input("frames of Docker's, with NUL, before a traceback")
+def test_nul_before_a_traceback_is_nothing_that_the_database_refuses(insight: BackgroundInsight) -> None:
+    frames, log = make_log(name="frames"), make_log(name="whole")
+    write(frames, b"\x02\0\0\0\0\0\0X2026-11-29T10:00:00 Traceback (most recent call last):\n")
+    write(log, FIRST)
+    insight.do_round()
+    assert LogFile.objects.get(pk=frames.pk).looked_bytes > 0
+    assert LogFile.objects.get(pk=log.pk).errors == 2
+
+
+def test_what_the_database_refuses_of_one_log_does_not_keep_the_others(
+    insight: BackgroundInsight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs = [make_log(name=f"log{number}") for number in range(3)]
+    for log in logs:
+        write(log, FIRST)
+    store = looking._store
+
+    def refuse_one(looks: list[looking.Look]) -> None:
+        if any(look.log.pk == logs[1].pk for look in looks):
+            raise DataError("no such character")
+        store(looks)
+
+    monkeypatch.setattr(looking, "_store", refuse_one)
+    insight.do_round()
+    assert [log.errors for log in LogFile.objects.order_by("pk")] == [2, 0, 2]
+    assert f"log {logs[1].pk} is not looked at: no such character" in caplog.text
+    grown.logs.note(logs[1].pk)
+    insight.do_round()
+    assert caplog.text.count("is not looked at") == 1
+
+
+def test_a_fault_in_looking_at_one_log_does_not_keep_the_others(
+    insight: BackgroundInsight, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    logs = [make_log(name=f"log{number}") for number in range(2)]
+    for log in logs:
+        write(log, FIRST)
+
+    def fail_one(log: LogFile, *others: Any) -> looking.Look:
+        return 1 / 0 if log.pk == logs[0].pk else look_at(log, *others)  # type: ignore[return-value]
+
+    monkeypatch.setattr("logviewer.insight.background.look_at", fail_one)
+    insight.do_round()
+    assert [log.errors for log in LogFile.objects.order_by("pk")] == [0, 2]
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_a_state_of_another_version_lets_the_log_be_looked_at_anew(
+    insight: BackgroundInsight, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = make_log()
+    write(log, FIRST)
+    look(log)
+    state = Inspection.objects.get(log=log).state
+    Inspection.objects.update(state={**state, "pending": {**state["pending"], "row": 1}})
+    log.annotations.create(line=900, level="error", message="of what is no more")
+    write(log, SECOND)
+    finish(log)
+    insight.do_round()
+    assert found(log) == WHOLE
+    assert f"log {log.pk} is looked at from its beginning again" in caplog.text
 
 
 def test_what_grew_while_the_database_was_away_is_looked_at_afterwards(

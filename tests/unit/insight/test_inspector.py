@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from copy import copy
 from typing import Any
 
 import pytest
@@ -11,8 +12,8 @@ import pytest
 from logviewer.insight import inspector as module
 from logviewer.insight.annotations import Annotation
 from logviewer.insight.folds import MAX_DEPTH, MAX_FOLDS, Fold
-from logviewer.insight.inspector import Inspector
-from logviewer.insight.patterns import read_document
+from logviewer.insight.inspector import Inspector, UnreadableState
+from logviewer.insight.patterns import patterns, read_document
 
 LINES = b"".join(
     f"{example['text']}\n".encode() for entry in read_document()["pattern"] for example in entry.get("examples", ())
@@ -226,3 +227,51 @@ def test_a_pattern_that_is_gone_since_the_last_look_is_no_trouble() -> None:
     state = inspector.state()
     state["pending"]["pattern"] = "one of an older version"
     assert Inspector(state).feed(b"x\n", is_last=True) == 2
+
+
+@pytest.mark.bad_input("the state of another version")
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"pending": {"pattern": "Python traceback", "row": 1}},
+        {"pending": {}},
+        {"folds": {"open": [{"first": 1}]}},
+        {"folds": {"opened": []}},
+        {"line": "many"},
+        {"counts": 3},
+    ],
+)
+def test_a_state_of_another_version_is_told_by_its_name(change: dict[str, Any]) -> None:
+    with pytest.raises(UnreadableState):
+        Inspector({**Inspector().state(), **change})
+
+
+@pytest.mark.bad_input("control characters before a traceback")
+def test_what_stands_before_a_traceback_is_remembered_without_control_characters() -> None:
+    inspector = Inspector()
+    inspector.feed(b"\x02\0\0\0\0\0\0X2026-11-29T10:00:00 Traceback (most recent call last):\n", is_last=False)
+    assert inspector.state()["pending"]["prefix"] == ""
+    inspector = Inspector()
+    inspector.feed(b"web_1  | Traceback (most recent call last):\n", is_last=False)
+    assert inspector.state()["pending"]["prefix"] == "web_1  | "
+
+
+def test_carriage_returns_make_nothing_be_searched_twice() -> None:
+    class Counted:
+        """The search for lines that may be something, with how much text it was given."""
+
+        def __init__(self) -> None:
+            self.searched = 0
+
+        def search(self, text: bytes, at: int) -> Any:
+            match = patterns().candidates.search(text, at)
+            self.searched += (len(text) if match is None else match.end()) - at
+            return match
+
+    known, counted = copy(patterns()), Counted()
+    known.candidates = counted
+    text = (b"plain line\n" * 40 + b"10%\r50%\r100%\n") * 300 + b"error: it broke\n"
+    inspector = Inspector(known=known)
+    inspector.feed(text, is_last=True)
+    assert [each.line for each in inspector.annotations] == [300 * 41 + 1]
+    assert counted.searched <= len(text)
