@@ -17,8 +17,8 @@ function socketAddress(path, base) {
  * What is written to a log while it is watched goes into its block store. A hidden page is told counts only, and
  * catches up when it is shown.
  *
- * The listener has `onState(state)` as LogSocket's, `onLog({state?, size, lines})` when these are told, `onLines()`
- * when lines came, `onStart()` when a stream begins, `onFinished()` and `onError({status, detail})`.
+ * The listener has `onState(state)` as LogSocket's, `onLog({state?, size, lines})` when these are told, `onLines(last)`
+ * when lines came up to number `last`, `onStart()` when a stream begins, `onFinished()` and `onError({status, detail})`.
  */
 export class LogStream {
   #store;
@@ -96,7 +96,7 @@ export class LogStream {
     const { unfinished } = this.#tail;
     if (unfinished !== null) this.#store.put(unfinished);
     this.#store.trim();
-    this.#listener.onLines();
+    this.#listener.onLines(this.#tail.last);
   }
 
   #finish({ state, size, lines }) {
