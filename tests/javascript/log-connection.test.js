@@ -71,3 +71,13 @@ test("the lines that come live are counted at once, the one that has not ended w
   FakeWebSocket.last.frame(11, 3, "ee\n");
   assert.equal(log.lines, 3);
 });
+
+test("after a reload nothing is known of what was sent before", async () => {
+  const { connection, log, store } = opened;
+  FakeWebSocket.last.tell(HELLO);
+  await settled();
+  FakeWebSocket.last.frame(0, 1, "one\ntwo\n");
+  FakeWebSocket.last.tell({ type: "size", size: 900, lines: 40 });
+  FakeWebSocket.last.tell({ type: "reload" });
+  assert.deepEqual([store.total, store.line(1), log.lines, connection.size], [0, undefined, 0, 0]);
+});

@@ -64,13 +64,20 @@ export class LogStream {
     return {
       onState,
       onStart: ({ line }) => this.#start(line),
-      onReload: () => this.#store.clear(),
+      onReload: () => this.#reload(),
       onHello: ({ state, size, lines }) => onLog({ state, size, lines }),
       onFrame: (frame) => (this.#waiting === null ? this.#append(frame) : this.#waiting.push(frame)),
       onSize: ({ size, lines }) => onLog({ size, lines }),
       onFinished: (told) => this.#finish(told),
       onError,
     };
+  }
+
+  /** What was sent is void, and how much there is of it. */
+  #reload() {
+    this.#store.clear();
+    this.#store.forgetTotal();
+    this.#listener.onLog({ size: 0, lines: 0 });
   }
 
   /** Colours may go on from before the stream's first line: until it is known which, frames wait. */
