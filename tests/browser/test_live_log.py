@@ -84,10 +84,16 @@ def test_a_selection_stops_following_and_survives_what_comes(page: Page, told: C
 def test_a_finished_log_says_so_and_has_no_end_to_follow(page: Page, told: Callable[..., ToldBuild]) -> None:
     build, log = told(), Log(page)
     page.goto(build.address)
+    build.say(*numbered(1))
+    expect(log.line(f"line {MANY}")).to_be_in_viewport()
+    log.wheel(-1000)
     build.say("all there is")
+    expect(log.new_lines).to_have_text("1 new line")
     assert build.end() == 0
     log.expect_state("finished")
     expect(page.locator(".log-word")).to_have_text("Finished")
+    log.wheel(5000)
+    expect(log.new_lines).to_be_hidden()
     expect(log.line("all there is")).to_be_visible()
     expect(log.line("program finished with exit code 0")).to_be_visible()
     expect(log.follow).to_be_hidden()

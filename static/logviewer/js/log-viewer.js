@@ -315,6 +315,7 @@ export class LogViewer {
     if (!this.#connection.wasLive) this.#follow.saw(this.#last);
     this.#approachTarget();
     this.#scroller.draw(this.store.total, this.#follow.active);
+    if (this.#scroller.atEnd) this.#follow.saw(this.store.channels === null ? this.store.total : this.#last);
     this.#scrolling.update();
     this.#want();
     if (this.#hasLines) this.view.dropPreview();
