@@ -4,7 +4,7 @@ import { PLAIN } from "./sgr.js";
 
 /** Lines before the end that a stream begins with; what lies before is read by range. */
 const TAIL_LINES = 500;
-/** Who comes back to a tab and missed more than this is shown the end anew instead. */
+/** Who comes back, to a tab or the network, and missed more than this is shown the end anew instead. */
 const MOST_MISSED_BYTES = 256 * 1024;
 
 function socketAddress(path, base) {
@@ -39,7 +39,8 @@ export class LogStream {
     this.#document = element.ownerDocument;
     this.#tail = new LiveTail((line) => store.put(line));
     const address = socketAddress(element.dataset.socket, this.#document.baseURI);
-    this.#socket = new LogSocket(address, this.#socketListener(), { from: `tail:${TAIL_LINES}` });
+    const options = { from: `tail:${TAIL_LINES}`, mostMissed: MOST_MISSED_BYTES };
+    this.#socket = new LogSocket(address, this.#socketListener(), options);
     this.#document.addEventListener("visibilitychange", () => this.#shownOrHidden(), { signal });
     if (this.#document.visibilityState === "hidden") this.#socket.pause();
     signal.addEventListener("abort", () => this.#socket.close());
@@ -56,7 +57,7 @@ export class LogStream {
 
   #shownOrHidden() {
     if (this.#document.visibilityState === "hidden") this.#socket.pause();
-    else this.#socket.resume(MOST_MISSED_BYTES);
+    else this.#socket.resume();
   }
 
   #socketListener() {
