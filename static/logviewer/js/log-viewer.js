@@ -151,6 +151,7 @@ export class LogViewer {
       const inView = this.#mark !== null && this.#mark.first >= first && this.#mark.first <= this.lastVisible();
       this.#target ??= { first: inView ? this.#mark.first : first, center: false };
     }
+    this.#scroller.layOutAnew();
     this.store.setChannels(channels);
   }
 

@@ -205,7 +205,7 @@ export class Scroller {
     if (this.#heights === null || this.#heights.last > this.#count || this.#heights.capacity < this.#count) {
       this.#heights = new RowHeights(Math.min(MAX_NATIVE_ROWS, Math.max(1024, 2 * this.#count)));
     }
-    while (this.#heights.last < this.#count) this.#heights.push(1);
+    this.#heights.fill(this.#count);
   }
 
   /** Distance of a row's upper edge from the beginning. */
