@@ -31,6 +31,9 @@ def test_lines_appear_as_they_are_printed_and_the_end_stays_in_view(page: Page, 
     expect(log.line("the last")).to_be_in_viewport()
     log.expect_at_end()
     log.expect_following(True)
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search the whole log")).to_be_focused()
+    log.expect_following(False)
 
 
 def test_who_scrolls_up_stays_there_and_the_button_counts_and_returns(
@@ -78,6 +81,8 @@ def test_a_selection_stops_following_and_survives_what_comes(page: Page, told: C
     log.expect_following(False)
     build.say(*numbered(21))
     expect(log.new_lines).to_have_text(f"{MANY} new lines")
+    page.keyboard.press("t")
+    expect(log.number(first)).not_to_have_attribute("data-time", "")
     assert log.copied() == "line 11\nline 12\nline 13"
 
 
