@@ -59,7 +59,8 @@ class Log:
         texts = "[a, b].map(n => document.querySelector(`.log-row[data-line='${n}'] .log-text`))"
         self.page.evaluate(
             f"([a, b]) => {{ const [from, to] = {texts};"
-            "getSelection().setBaseAndExtent(from, 0, to, to.childNodes.length); }",
+            "const end = to.lastChild?.nodeType === 3 ? to.lastChild : to;"
+            "getSelection().setBaseAndExtent(from.firstChild ?? from, 0, end, end.length ?? end.childNodes.length); }",
             [first, last],
         )
 

@@ -31,6 +31,9 @@ def test_lines_appear_as_they_are_printed_and_the_end_stays_in_view(page: Page, 
     expect(log.line("the last")).to_be_in_viewport()
     log.expect_at_end()
     log.expect_following(True)
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox", name="Search the whole log")).to_be_focused()
+    log.expect_following(False)
 
 
 def test_who_scrolls_up_stays_there_and_the_button_counts_and_returns(
@@ -78,16 +81,24 @@ def test_a_selection_stops_following_and_survives_what_comes(page: Page, told: C
     log.expect_following(False)
     build.say(*numbered(21))
     expect(log.new_lines).to_have_text(f"{MANY} new lines")
+    page.keyboard.press("t")
+    expect(log.number(first)).not_to_have_attribute("data-time", "")
     assert log.copied() == "line 11\nline 12\nline 13"
 
 
 def test_a_finished_log_says_so_and_has_no_end_to_follow(page: Page, told: Callable[..., ToldBuild]) -> None:
     build, log = told(), Log(page)
     page.goto(build.address)
+    build.say(*numbered(1))
+    expect(log.line(f"line {MANY}")).to_be_in_viewport()
+    log.wheel(-1000)
     build.say("all there is")
+    expect(log.new_lines).to_have_text("1 new line")
     assert build.end() == 0
     log.expect_state("finished")
     expect(page.locator(".log-word")).to_have_text("Finished")
+    log.wheel(5000)
+    expect(log.new_lines).to_be_hidden()
     expect(log.line("all there is")).to_be_visible()
     expect(log.line("program finished with exit code 0")).to_be_visible()
     expect(log.follow).to_be_hidden()

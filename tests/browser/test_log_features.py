@@ -131,8 +131,19 @@ def test_channels_are_chosen_and_numbers_stay(log: Log) -> None:
     page.reload()
     expect(log.rows.first).to_have_attribute("data-line", "408")
     page.get_by_role("button", name="Show all").click()
-    expect(log.row(1)).to_be_visible()
+    expect(log.row(409)).to_be_visible()
     expect(page).not_to_have_url(re.compile("channels"))
+
+
+def test_who_filters_stays_at_the_line(log: Log) -> None:
+    page = log.page
+    page.goto(f"{page.url}?channels=stdout#L{MODULES}")
+    expect(page.get_by_role("button", name="Show all")).to_be_visible()
+    expect(log.row(1)).to_have_count(0)
+    log.expect_shown(MODULES)
+    page.get_by_role("button", name="Show all").click()
+    expect(page).not_to_have_url(re.compile("channels"))
+    log.expect_shown(MODULES)
 
 
 def test_a_section_is_folded_away_and_opens_for_who_goes_into_it(log: Log) -> None:

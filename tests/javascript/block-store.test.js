@@ -216,6 +216,46 @@ test("a request that fails is told, tried again later, and all is well once it s
   assert.equal(textAt(store, 40), "line 40");
 });
 
+test("a line that the server does not have is not asked for without pause", async () => {
+  const source = new FakeSource(100);
+  source.complete = false;
+  const timers = [];
+  const environment = { setTimeout: (act) => timers.push(act), clearTimeout: () => {}, random: () => 1 };
+  const { store } = storeOf(source, environment);
+  store.prime(source.get(1, BLOCK_LINES));
+  await source.answer();
+  store.grow(140);
+  store.want(90, 140);
+  for (let turn = 0; turn < 5; turn += 1) await source.answer();
+  assert.deepEqual([source.asked.length, timers.length], [0, 1]);
+  source.total = 140;
+  timers.pop()();
+  await source.answerAll();
+  assert.equal(textAt(store, 140), "line 140");
+});
+
+test("a finished log has no more lines than its server says, whatever was told before", async () => {
+  const source = new FakeSource(100);
+  const { store } = await primed(source);
+  store.grow(140);
+  store.want(90, 140);
+  for (let turn = 0; turn < 5; turn += 1) await source.answer();
+  assert.deepEqual([store.total, source.asked.length], [100, 0]);
+});
+
+test("a total that is forgotten is asked for again, and may be less", async () => {
+  const source = new FakeSource(1_000);
+  const { store } = await primed(source);
+  store.clear();
+  store.forgetTotal();
+  assert.equal(store.total, 0);
+  source.asked.length = 0;
+  source.total = 20;
+  store.want(1, 40);
+  for (let turn = 0; turn < 5; turn += 1) await source.answer();
+  assert.deepEqual([store.total, textAt(store, 20), store.line(21), source.asked.length], [20, "line 20", undefined, 0]);
+});
+
 test("what is refused for good is not asked for again", async () => {
   const source = new FakeSource(1_000);
   const { store, told } = storeOf(source);

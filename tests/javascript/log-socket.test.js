@@ -78,7 +78,7 @@ let clock;
 let seen;
 let socket;
 
-function open() {
+function open(options = {}) {
   const listener = {
     onState: (state) => seen.states.push(state),
     onStart: (hello) => {
@@ -94,7 +94,8 @@ function open() {
     onError: (error) => seen.errors.push(error),
   };
   const environment = { WebSocket: FakeWebSocket, random: () => 1, ...clock };
-  socket = new LogSocket("ws://host/ws/logs/12/", listener, { from: "tail:100000", window: WINDOW, environment });
+  const all = { from: "tail:100000", window: WINDOW, environment, ...options };
+  socket = new LogSocket("ws://host/ws/logs/12/", listener, all);
   return FakeWebSocket.last;
 }
 
@@ -354,23 +355,23 @@ test("closing while it waits ends the waiting", () => {
 });
 
 test("a paused stream says so, again after each hello, and goes on where it was", () => {
-  open().hello();
+  open({ mostMissed: 1_000 }).hello();
   socket.pause();
   FakeWebSocket.last.text({ type: "size", size: 900, lines: 9 });
   FakeWebSocket.last.breaks(1006);
   socket.retryNow();
   FakeWebSocket.last.hello({ size: 900 });
   assert.deepEqual(FakeWebSocket.all.map(({ sent }) => sent), [[{ type: "pause" }], [{ type: "pause" }]]);
-  socket.resume(1_000);
+  socket.resume();
   assert.deepEqual(FakeWebSocket.last.sent.at(-1), { type: "resume" });
 });
 
 test("who missed much begins anew at the end", () => {
-  open().hello();
+  open({ mostMissed: 1_000_000 }).hello();
   socket.pause();
   FakeWebSocket.last.text({ type: "size", size: 5_000_000, lines: 40_000 });
   const before = FakeWebSocket.last;
-  socket.resume(1_000_000);
+  socket.resume();
   assert.equal(before.closedWith, 1000);
   assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "tail:100000");
 });
@@ -382,4 +383,42 @@ test("a pause before the hello is told with it, a resume before it as well", () 
   socket.resume();
   FakeWebSocket.last.hello();
   assert.deepEqual(FakeWebSocket.last.sent, []);
+});
+
+test("who missed much while the connection was away begins anew at the end as well", () => {
+  open({ mostMissed: 1_000 }).hello();
+  FakeWebSocket.last.frame(0, "abc\n");
+  FakeWebSocket.last.breaks(1006);
+  clock.run();
+  assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "4");
+  const before = FakeWebSocket.last;
+  before.hello({ offset: 4, line: 2, size: 2_000, lines: 500 });
+  assert.deepEqual([before.closedWith, FakeWebSocket.last.url.searchParams.get("from")], [1000, "tail:100000"]);
+  FakeWebSocket.last.hello({ offset: 500, line: 130, size: 2_000, lines: 500 });
+  assert.deepEqual([seen.starts, FakeWebSocket.all.length, clock.pending.length], [[1, 130], 3, 0]);
+});
+
+test("who comes back while it waits need not wait any longer", () => {
+  open().hello();
+  socket.pause();
+  FakeWebSocket.last.breaks(1006);
+  clock.time += 90_000;
+  socket.resume();
+  assert.deepEqual([FakeWebSocket.all.length, clock.pending.length], [2, 0]);
+});
+
+test("after more than a minute's pause the connection is made anew, from where the stream stands", () => {
+  open().hello();
+  FakeWebSocket.last.frame(0, "abc\n");
+  const before = FakeWebSocket.last;
+  socket.pause();
+  clock.time += 59_000;
+  socket.resume();
+  assert.deepEqual([before.sent.at(-1), before.closedWith], [{ type: "resume" }, null]);
+  socket.pause();
+  clock.time += 61_000;
+  socket.resume();
+  assert.deepEqual([before.closedWith, FakeWebSocket.last.url.searchParams.get("from")], [1000, "4"]);
+  FakeWebSocket.last.hello({ offset: 4, line: 2, size: 4 });
+  assert.deepEqual([FakeWebSocket.last.sent, clock.pending.length], [[], 0]);
 });

@@ -65,6 +65,30 @@ test("dropping all lines leaves room for later ones", () => {
   assert.equal(heights.numberAt(4), 100);
 });
 
+for (const [dropped, from, filled] of [
+  [0, 1, 13],
+  [0, 5, 8],
+  [9, 9, 13],
+  [9, 10, 2],
+  [9, 12, 10],
+]) {
+  test(`lines filled in at once are as if each had been pushed (${dropped} dropped, ${from - 1} there, ${filled} more)`, () => {
+    const [heights, pushed] = [new RowHeights(13), new RowHeights(13)];
+    for (let number = 1; number < from; number += 1) for (const each of [heights, pushed]) each.push(1 + (number % 3));
+    for (const each of [heights, pushed]) each.dropBefore(dropped);
+    heights.fill(from - 1 + filled);
+    for (let number = 0; number < filled; number += 1) pushed.push(1);
+    for (const each of [heights, pushed]) each.set(from + 1, 4);
+    assert.deepEqual([heights.first, heights.last, heights.total], [pushed.first, pushed.last, pushed.total]);
+    for (let number = heights.first; number <= heights.last + 1; number += 1) {
+      assert.equal(heights.offsetOf(number), pushed.offsetOf(number), `offset of ${number}`);
+    }
+    for (let units = 0; units < heights.total; units += 1) {
+      assert.equal(heights.numberAt(units), pushed.numberAt(units), `line at ${units}`);
+    }
+  });
+}
+
 for (const seed of [1, 2, 3, 4, 5]) {
   test(`it agrees with counting while lines come and go around the ring (seed ${seed})`, () => {
     const CAPACITY = 13;

@@ -41,6 +41,7 @@ class FakeRow {
 function paneOf(here = () => true, decorators = []) {
   const pane = new FakePane();
   const fills = [];
+  const dressed = [];
   const lines = new Map();
   const rows = {
     create: () => new FakeRow(),
@@ -49,6 +50,7 @@ function paneOf(here = () => true, decorators = []) {
       row.segments = segments;
       fills.push(line.number);
     },
+    dress: (row, line) => dressed.push(line.number),
     clear: (row, number) => (row.shows = -number),
   };
   const lineAt = (row) => {
@@ -57,7 +59,7 @@ function paneOf(here = () => true, decorators = []) {
   };
   FakeRow.made = 0;
   const made = new RowPane(pane, rows, lineAt, decorators);
-  return { pane, made, fills, lines, shown: () => pane.list.map(({ shows }) => shows) };
+  return { pane, made, fills, dressed, lines, shown: () => pane.list.map(({ shows }) => shows) };
 }
 
 test("a step touches as many elements as rows came into view, and makes none", () => {
@@ -106,4 +108,16 @@ test("decorators see each fill, and where two want the same part of a text the f
   made.refill();
   assert.deepEqual(pane.list[0].segments, [{ from: 0, to: 2 }, { from: 4, to: 8 }]);
   assert.deepEqual([seen.rows, seen.numbers], [[1, 1], [1, 2, 1, 2]]);
+});
+
+test("what is decorated anew keeps its text, unless parts of that are to look different", () => {
+  let segments = [{ from: 0, to: 2, className: "log-hit" }];
+  const { made, fills, dressed } = paneOf((row) => row < 2, [{ segments: (line) => (line.number === 1 ? segments : []) }]);
+  made.mount(0, 2);
+  segments = [{ ...segments[0] }];
+  made.refill();
+  assert.deepEqual([fills, dressed], [[1, 2], [1, 2]]);
+  segments = [{ ...segments[0], className: "log-link" }];
+  made.refill();
+  assert.deepEqual([fills, dressed], [[1, 2, 1], [1, 2, 2]]);
 });

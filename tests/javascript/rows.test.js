@@ -31,7 +31,14 @@ class FakeNode {
     return this.name === "#text" ? 3 : 1;
   }
 
+  written = 0;
+
+  get data() {
+    return this.text;
+  }
+
   set data(text) {
+    this.written += 1;
     this.text = text;
   }
 
@@ -133,6 +140,16 @@ test("a row is filled anew with another line, and nothing of the one before is l
   assert.equal(row.children[1].dataset.cut, undefined);
   rows.fill(row, lineOf([0, "plain again\n"]));
   assert.equal(row.children[1].textContent, "plain again");
+});
+
+test("the same text is not written again: a selection's ends would go to its beginning", () => {
+  const row = rowOf([0, "plain\n"]);
+  const [node] = row.children[1].children;
+  rows.fill(row, lineOf([0, "plain\n"]));
+  assert.deepEqual([node.written, row.children[1].textContent], [0, "plain"]);
+  row.className += " log-row-marked";
+  rows.dress(row, lineOf([0, "plain\n"]));
+  assert.deepEqual([row.className, row.children[1].children[0] === node], ["log-row", true]);
 });
 
 test("a row whose line is not here shows its number, where it is known", () => {

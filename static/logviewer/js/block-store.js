@@ -112,7 +112,7 @@ export class BlockStore {
   setChannels(channels) {
     this.#channels = channels;
     this.clear();
-    this.#total = 0;
+    this.forgetTotal();
     this.#onChange();
     this.prime(this.#source.get(1, BLOCK_LINES, { channels }));
   }
@@ -123,6 +123,12 @@ export class BlockStore {
     const { promise, request } = this.#ask(Math.max(1, this.#total), BLOCK_LINES);
     this.#requests.set("prime", request);
     this.#settle("prime", request, promise);
+  }
+
+  /** There may be fewer lines than were known of: the total is unknown until the server answers. */
+  forgetTotal() {
+    this.#total = 0;
+    this.#known = false;
   }
 
   /** What is here is void; what is wanted is asked for again. */
@@ -254,7 +260,7 @@ export class BlockStore {
     if (this.#requests.has(block)) return;
     const start = this.#blocks.get(block)?.startFor(gap) ?? firstOf(block);
     const { promise, request } = this.#ask(start, firstOf(block + 1) - start);
-    this.#requests.set(block, { ...request, seen });
+    this.#requests.set(block, { ...request, seen, gap });
     this.#settle(block, this.#requests.get(block), promise);
   }
 
@@ -274,12 +280,13 @@ export class BlockStore {
     }
     if (this.#requests.get(block) !== request) return;
     this.#requests.delete(block);
-    if (error === null) this.#take(answer);
+    if (error === null) this.#take(answer, request.gap);
     else if (error instanceof LinesRefused) this.#failed(error);
     else if (error.name !== "AbortError") throw error;
   }
 
-  #take(answer) {
+  /** @param {number} [gap] the index that was asked for because it is missing */
+  #take(answer, gap = 0) {
     this.#delays.reset();
     this.#onError(null);
     this.#complete ||= answer.complete;
@@ -299,8 +306,15 @@ export class BlockStore {
       if (block.moves) this.#blocks.get(number - 1)?.unresolve();
     }
     this.#evict();
+    if (gap > 0 && answer.lines.length === 0 && gap <= this.#total) this.#lacks(gap, answer);
     this.#onChange();
     this.#request();
+  }
+
+  /** The server has no such line: there are fewer than somebody told, or it is not ready to give it. */
+  #lacks(gap, { complete, total }) {
+    if (complete && total < gap) this.#total = total;
+    else this.#delays.wait();
   }
 
   #failed(error) {

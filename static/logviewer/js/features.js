@@ -14,7 +14,7 @@ import { installLongLines } from "./long-lines.js";
  * - `viewer.view`: elements. `view.tools` takes buttons of the toolbar (`view.button(icon, label, title, act)` makes
  *   one), `view.panels` takes bars that stand between toolbar and rows, `view.frame` overlays beside the scroll bar.
  * - `viewer.store`: the lines. `store.total` (how many there are under the channels asked for), `store.line(index)` (a
- *   line, or undefined while it is not here), `store.channels`, `store.setChannels([0, 1] or null)`,
+ *   line, or undefined while it is not here), `store.channels` (`viewer.setChannels([0, 1] or null)`),
  *   `store.indexOf(number)` → Promise of the index of the first line with that number or a later one. An *index* counts
  *   from 1 the lines that have any of the channels; without a choice of channels it is the line's number.
  *   A line is `{number, time, spans: [[channel, pen, text], …], columns, cut, ended}`, never changed once made: a

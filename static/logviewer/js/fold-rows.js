@@ -26,6 +26,7 @@ export class FoldRows {
   #marks;
   #moved;
   #folds = new Folds();
+  #folded = false;
 
   /**
    * @param {LogViewer} viewer
@@ -79,7 +80,8 @@ export class FoldRows {
   /** The channels that are shown are others now. */
   apply() {
     const folded = this.#viewer.store.channels === null && !this.allOpen;
-    this.#viewer.setRows(folded ? this.rows : null);
+    if (folded || this.#folded) this.#viewer.setRows(folded ? this.rows : null);
+    this.#folded = folded;
     this.#viewer.redecorate();
     this.#moved();
   }

@@ -113,7 +113,10 @@ export class LogConnection {
         }
         this.#setLog(change);
       },
-      onLines: () => this.#listener.onLines(),
+      onLines: (last) => {
+        this.#log.lines = Math.max(this.#log.lines, last);
+        this.#listener.onLines();
+      },
       onFinished: () => this.#listener.onChange(),
       onError: ({ detail }) => {
         this.#error = detail;

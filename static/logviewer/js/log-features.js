@@ -146,7 +146,7 @@ class LogFeatures {
   }
 
   #setChannels(channels) {
-    this.#viewer.store.setChannels(channels);
+    this.#viewer.setChannels(channels);
     const url = new URL(location.href);
     const parameter = channelsParameter(channels);
     if (parameter === "") url.searchParams.delete(CHANNELS_PARAMETER);

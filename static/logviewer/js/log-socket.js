@@ -9,6 +9,8 @@ const LONGEST_DELAY_MS = 30_000;
 const STEADY_AFTER_MS = 5_000;
 
 const NORMAL_CLOSE = 1000;
+/** A connection that nobody looked at for so long may have died unheard: sockets do not tell while a machine sleeps. */
+const STALE_AFTER_MS = 60_000;
 /** The server ends, and with it the connections of everybody at the same moment. */
 export const GOING_AWAY = 1001;
 const GOING_AWAY_SPREAD_MS = 800;
@@ -47,6 +49,7 @@ export class LogSocket {
   #url;
   #from;
   #window;
+  #mostMissed;
   #listener;
   #environment;
   #socket = null;
@@ -59,18 +62,22 @@ export class LogSocket {
   #grant = 0;
   #over = false;
   #paused = false;
+  #pausedAt = 0;
   #size = 0;
   #greeted = false;
 
   /**
    * @param {string} url absolute `ws:` or `wss:` address without a query
    * @param {object} listener see the class
-   * @param {{from?: string, window?: number, environment?: object}} options `from` is a byte offset or `tail:N`
+   * @param {{from?: string, window?: number, mostMissed?: number, environment?: object}} options `from` is a byte offset
+   *   or `tail:N`; where more than `mostMissed` bytes came meanwhile the stream starts there anew, by `onStart`
    */
-  constructor(url, listener, { from = "0", window = WINDOW_BYTES, environment = browser() } = {}) {
+  constructor(url, listener, options = {}) {
+    const { from = "0", window = WINDOW_BYTES, mostMissed = Infinity, environment = browser() } = options;
     this.#url = url;
     this.#from = from;
     this.#window = window;
+    this.#mostMissed = mostMissed;
     this.#listener = listener;
     this.#environment = environment;
     this.#connect();
@@ -91,20 +98,18 @@ export class LogSocket {
   /** Have only sizes sent, until `resume`. */
   pause() {
     this.#paused = true;
+    this.#pausedAt = this.#environment.now();
     this.#tellPause();
   }
 
-  /** Go on from where `pause` came; from the end, by a new `onStart`, where more than `mostBytes` came since. */
-  resume(mostBytes = Infinity) {
+  /** Go on from where `pause` came, at once. */
+  resume() {
+    const stale = this.#paused && this.#environment.now() - this.#pausedAt > STALE_AFTER_MS;
     this.#paused = false;
-    if (!this.#greeted) return;
-    if (this.#size - this.#offset > mostBytes) {
-      this.#offset = null;
-      this.#drop(NORMAL_CLOSE);
-      this.#connect();
-    } else {
-      this.#send({ type: "resume" });
-    }
+    if (this.#timer !== null) this.retryNow();
+    else if (this.#greeted && this.#missed(this.#size)) this.#startAnew();
+    else if (stale && this.#socket !== null) this.#connectAnew();
+    else if (this.#greeted) this.#send({ type: "resume" });
   }
 
   close() {
@@ -112,6 +117,21 @@ export class LogSocket {
     if (this.#timer !== null) this.#environment.clearTimeout(this.#timer);
     this.#timer = null;
     this.#drop(NORMAL_CLOSE);
+  }
+
+  /** Whether too much came, up to byte `size`, to be read from where the stream stands. */
+  #missed(size) {
+    return size - this.#offset > this.#mostMissed;
+  }
+
+  #startAnew() {
+    this.#offset = null;
+    this.#connectAnew();
+  }
+
+  #connectAnew() {
+    this.#drop(NORMAL_CLOSE);
+    this.#connect();
   }
 
   #connect() {
@@ -170,6 +190,8 @@ export class LogSocket {
       this.#listener.onStart(hello);
     } else if (hello.offset !== this.#offset) {
       return this.#startOver();
+    } else if (this.#missed(hello.size)) {
+      return this.#startAnew();
     }
     this.#greeted = true;
     this.#acknowledged = this.#offset;

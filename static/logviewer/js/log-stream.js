@@ -4,7 +4,7 @@ import { PLAIN } from "./sgr.js";
 
 /** Lines before the end that a stream begins with; what lies before is read by range. */
 const TAIL_LINES = 500;
-/** Who comes back to a tab and missed more than this is shown the end anew instead. */
+/** Who comes back, to a tab or the network, and missed more than this is shown the end anew instead. */
 const MOST_MISSED_BYTES = 256 * 1024;
 
 function socketAddress(path, base) {
@@ -17,8 +17,8 @@ function socketAddress(path, base) {
  * What is written to a log while it is watched goes into its block store. A hidden page is told counts only, and
  * catches up when it is shown.
  *
- * The listener has `onState(state)` as LogSocket's, `onLog({state?, size, lines})` when these are told, `onLines()`
- * when lines came, `onStart()` when a stream begins, `onFinished()` and `onError({status, detail})`.
+ * The listener has `onState(state)` as LogSocket's, `onLog({state?, size, lines})` when these are told, `onLines(last)`
+ * when lines came up to number `last`, `onStart()` when a stream begins, `onFinished()` and `onError({status, detail})`.
  */
 export class LogStream {
   #store;
@@ -39,7 +39,8 @@ export class LogStream {
     this.#document = element.ownerDocument;
     this.#tail = new LiveTail((line) => store.put(line));
     const address = socketAddress(element.dataset.socket, this.#document.baseURI);
-    this.#socket = new LogSocket(address, this.#socketListener(), { from: `tail:${TAIL_LINES}` });
+    const options = { from: `tail:${TAIL_LINES}`, mostMissed: MOST_MISSED_BYTES };
+    this.#socket = new LogSocket(address, this.#socketListener(), options);
     this.#document.addEventListener("visibilitychange", () => this.#shownOrHidden(), { signal });
     if (this.#document.visibilityState === "hidden") this.#socket.pause();
     signal.addEventListener("abort", () => this.#socket.close());
@@ -56,7 +57,7 @@ export class LogStream {
 
   #shownOrHidden() {
     if (this.#document.visibilityState === "hidden") this.#socket.pause();
-    else this.#socket.resume(MOST_MISSED_BYTES);
+    else this.#socket.resume();
   }
 
   #socketListener() {
@@ -64,13 +65,20 @@ export class LogStream {
     return {
       onState,
       onStart: ({ line }) => this.#start(line),
-      onReload: () => this.#store.clear(),
+      onReload: () => this.#reload(),
       onHello: ({ state, size, lines }) => onLog({ state, size, lines }),
       onFrame: (frame) => (this.#waiting === null ? this.#append(frame) : this.#waiting.push(frame)),
       onSize: ({ size, lines }) => onLog({ size, lines }),
       onFinished: (told) => this.#finish(told),
       onError,
     };
+  }
+
+  /** What was sent is void, and how much there is of it. */
+  #reload() {
+    this.#store.clear();
+    this.#store.forgetTotal();
+    this.#listener.onLog({ size: 0, lines: 0 });
   }
 
   /** Colours may go on from before the stream's first line: until it is known which, frames wait. */
@@ -96,7 +104,7 @@ export class LogStream {
     const { unfinished } = this.#tail;
     if (unfinished !== null) this.#store.put(unfinished);
     this.#store.trim();
-    this.#listener.onLines();
+    this.#listener.onLines(this.#tail.last);
   }
 
   #finish({ state, size, lines }) {

@@ -144,6 +144,17 @@ export class LogViewer {
     this.drawSoon();
   }
 
+  /** Show only lines of these channels, null for all; who does not follow the end stays where they read. */
+  setChannels(channels) {
+    const first = this.firstVisible();
+    if (!this.following && first !== null) {
+      const inView = this.#mark !== null && this.#mark.first >= first && this.#mark.first <= this.lastVisible();
+      this.#target ??= { first: inView ? this.#mark.first : first, center: false };
+    }
+    this.#scroller.layOutAnew();
+    this.store.setChannels(channels);
+  }
+
   setRows(rows) {
     this.#scroller.setRows(rows ?? ALL_ROWS, this.store.total);
     this.drawSoon();
@@ -285,13 +296,14 @@ export class LogViewer {
   /** A marked line that has come is gone to, once. */
   #approachTarget() {
     if (this.#target === null || this.store.total === 0) return;
-    const { first } = this.#target;
-    if (first > this.store.total && this.canFollow) return;
+    const filtered = this.store.channels !== null;
+    const last = filtered ? this.#last : this.store.total;
+    const { first, center = this.#mark === null } = this.#target;
+    if (first > last && this.canFollow) return;
     this.#target = null;
-    const number = Math.min(first, this.store.total);
-    const center = this.#mark === null;
-    if (this.store.channels !== null) {
-      this.goTo(number, { center });
+    const number = Math.min(first, last);
+    if (filtered) {
+      this.goTo(number, { center }).catch(() => {}); // the place is not known; the store tells why where it asks for lines
       return;
     }
     // At once: the beginning is not to be drawn, and asked for, first.
@@ -304,6 +316,7 @@ export class LogViewer {
     if (!this.#connection.wasLive) this.#follow.saw(this.#last);
     this.#approachTarget();
     this.#scroller.draw(this.store.total, this.#follow.active);
+    if (this.#scroller.atEnd) this.#follow.saw(this.store.channels === null ? this.store.total : this.#last);
     this.#scrolling.update();
     this.#want();
     if (this.#hasLines) this.view.dropPreview();

@@ -51,6 +51,27 @@ export class RowHeights {
     this.#change(this.#last, units);
   }
 
+  /** Add lines of one unit up to line `last`; many in one pass over all there is room for. */
+  fill(last) {
+    if ((last - this.#last) * Math.log2(this.#capacity) < this.#capacity) {
+      while (this.#last < last) this.push(1);
+      return;
+    }
+    const [heights, capacity] = [this.#heights, this.#capacity];
+    for (let number = this.#last + 1; number <= last; number += 1) heights[number % capacity] = 1;
+    this.#total += last - this.#last;
+    this.#last = last;
+    this.#sumUp(this.#tree, capacity);
+  }
+
+  #sumUp(tree, capacity) {
+    tree.set(this.#heights, 1);
+    for (let node = 1; node < capacity; node += 1) {
+      const parent = node + (node & -node);
+      tree[parent] += tree[node];
+    }
+  }
+
   /** @returns {boolean} whether that is another height than before */
   set(number, units) {
     if (number < this.#first || number > this.#last) return false;

@@ -62,7 +62,7 @@ export class RowPane {
     for (let row = first; row <= last; row += 1) {
       let entry = kept.get(row);
       if (entry === undefined) {
-        entry = spare.shift() ?? { element: this.#rows.create(), index: 0, number: null, line: null };
+        entry = spare.shift() ?? { element: this.#rows.create(), index: 0, number: null, line: null, filled: null };
         if (entry.element === next) next = next.nextSibling;
         else this.#pane.insertBefore(entry.element, next);
       } else {
@@ -77,7 +77,7 @@ export class RowPane {
     return columns;
   }
 
-  /** Fill all rows anew: a decorator has changed. */
+  /** Decorate all rows anew: a decorator has changed. A text that stays as it is keeps what the reader selected of it. */
   refill() {
     for (const [row, entry] of this.#mounted) {
       entry.line = null;
@@ -102,12 +102,20 @@ export class RowPane {
     Object.assign(entry, { index, line, number });
     if (line === undefined) {
       this.#rows.clear(entry.element, number);
+      entry.filled = null;
     } else {
-      this.#rows.fill(entry.element, line, this.#segments(line));
+      this.#fill(entry, line, this.#segments(line));
       for (const decorator of this.#decorators) decorator.row?.(entry.element, line, index);
     }
     for (const decorator of this.#decorators) decorator.numbered?.(entry.element, number);
     return line?.columns ?? 0;
+  }
+
+  #fill(entry, line, segments) {
+    const look = JSON.stringify(segments);
+    if (entry.filled?.line === line && entry.filled.look === look) this.#rows.dress(entry.element, line);
+    else this.#rows.fill(entry.element, line, segments);
+    entry.filled = { line, look };
   }
 
   #segments(line) {

@@ -97,16 +97,20 @@ export class Rows {
    *   look different
    */
   fill(row, line, segments = NO_SEGMENTS) {
-    const channel = soleChannel(line);
-    const channelClass = CHANNEL_CLASSES.get(channel);
-    const className = channelClass ? `log-row log-row-${channelClass}` : "log-row";
-    if (row.className !== className) row.className = className;
-    this.#number(row, line.number);
+    this.dress(row, line);
     const text = row.querySelector(".log-text");
     if (line.cut !== null) text.dataset.cut = `… cut here: the line has ${line.cut.toLocaleString("en")} bytes`;
     else if (text.dataset.cut !== undefined) delete text.dataset.cut;
     if (this.#isPlain(line, segments)) this.#fillPlain(text, line.spans[0]?.[2] ?? "");
-    else text.replaceChildren(...this.#pieces(cutSpans(line.spans, segments), channel === null));
+    else text.replaceChildren(...this.#pieces(cutSpans(line.spans, segments), soleChannel(line) === null));
+  }
+
+  /** All of `fill` but the text, which is there: the row is as if nothing had decorated it. */
+  dress(row, line) {
+    const channelClass = CHANNEL_CLASSES.get(soleChannel(line));
+    const className = channelClass ? `log-row log-row-${channelClass}` : "log-row";
+    if (row.className !== className) row.className = className;
+    this.#number(row, line.number);
   }
 
   #number(row, number) {
@@ -133,8 +137,11 @@ export class Rows {
   /** Most lines: one text node, and it is there already. */
   #fillPlain(element, text) {
     const node = element.firstChild;
-    if (node !== null && node === element.lastChild && node.nodeType === 3) node.data = text;
-    else element.textContent = text;
+    if (node !== null && node === element.lastChild && node.nodeType === 3) {
+      if (node.data !== text) node.data = text; // the same text again would take a selection's ends to its beginning
+    } else {
+      element.textContent = text;
+    }
   }
 
   #pieces(spans, mixed) {

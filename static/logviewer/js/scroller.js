@@ -114,15 +114,24 @@ export class Scroller {
 
   /** Call on each scroll event; @returns {"up" | "down" | null} where the reader moved, null if it was this object. */
   scrolled({ dragging = false } = {}) {
-    const top = this.#elements.viewport.scrollTop;
+    const { viewport } = this.#elements;
+    // Some browsers go beyond the ends for a moment, and spring back.
+    const top = Math.max(0, Math.min(viewport.scrollTop, this.#space.topEnd));
     const moved = top - this.#knownTop;
     if (Math.abs(moved) < 1) return null;
     this.#knownTop = top;
+    if (moved < 0 && this.#isPushed(top)) return null;
     this.#held = null;
     // Who selects beyond the edge moves by pixels, not in proportion.
     if (this.isScaled && dragging) this.moveBy(moved);
     else this.#setPlace(this.#space.placeOf(top));
     return moved < 0 ? "up" : "down";
+  }
+
+  /** Whether the viewport has become higher since it was drawn: at its end the browser moves then, not the reader. */
+  #isPushed(top) {
+    const { clientHeight, scrollHeight } = this.#elements.viewport;
+    return clientHeight > this.#drawn.view && top >= scrollHeight - clientHeight - 1;
   }
 
   /** Move what is seen by so many px; shown at the next `draw`. */
@@ -196,7 +205,7 @@ export class Scroller {
     if (this.#heights === null || this.#heights.last > this.#count || this.#heights.capacity < this.#count) {
       this.#heights = new RowHeights(Math.min(MAX_NATIVE_ROWS, Math.max(1024, 2 * this.#count)));
     }
-    while (this.#heights.last < this.#count) this.#heights.push(1);
+    this.#heights.fill(this.#count);
   }
 
   /** Distance of a row's upper edge from the beginning. */

@@ -77,7 +77,9 @@ export class SearchBar {
     return !this.element.hidden;
   }
 
+  /** Who searches reads: what comes does not take them to the end. */
   open() {
+    this.#viewer.setFollow(false);
     this.element.hidden = false;
     this.#input.focus();
     this.#input.select();
