@@ -193,7 +193,7 @@ class LogFeatures {
   // Keys
 
   #pressed(event) {
-    if (event.defaultPrevented || document.querySelector("dialog[open]")) return false;
+    if (event.defaultPrevented) return false;
     const action = actionOf(event);
     return action !== null && this.#act(action, event);
   }

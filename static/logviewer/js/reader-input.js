@@ -3,6 +3,8 @@ import { timeTitle } from "./rows.js";
 import { selectedText, selectsIn } from "./selection.js";
 
 const EDITABLE = "input, textarea, select, [contenteditable]";
+/** Keys that were pressed before all who want keys were there: so many are kept. */
+const MAX_EARLY_KEYS = 20;
 
 /** What the reader does with mouse, keys and address, passed on to the viewer. */
 export class ReaderInput {
@@ -82,14 +84,23 @@ export class ReaderInput {
   }
 
   #pressed(event) {
-    if (event.target.closest?.(EDITABLE)) return;
+    if (event.target.closest?.(EDITABLE) && event.key !== "F8") return;
+    if (this.#isOthers(event)) return;
     if (this.#early !== null) {
-      this.#early.push(event);
+      // One with a modifier was the browser's by then.
+      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (plain && this.#early.length < MAX_EARLY_KEYS) this.#early.push(event);
       return;
     }
     const viewer = this.#viewer;
     const taken = this.#keys.some((take) => take(event)) || this.#act(event, viewer);
     if (taken) event.preventDefault();
+  }
+
+  /** Keys belong to a dialog that is open; Escape closes a menu before anything else. */
+  #isOthers({ key }) {
+    const open = key === "Escape" ? "dialog[open], :popover-open" : "dialog[open]";
+    return this.#document.querySelector(open) !== null;
   }
 
   #act(event, viewer) {
