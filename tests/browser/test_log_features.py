@@ -130,9 +130,14 @@ def test_channels_are_chosen_and_numbers_stay(log: Log) -> None:
     expect(page).to_have_url(re.compile(r"\?channels=stderr$"))
     page.reload()
     expect(log.rows.first).to_have_attribute("data-line", "408")
-    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Show all").press(" ")
     expect(log.row(1)).to_be_visible()
     expect(page).not_to_have_url(re.compile("channels"))
+    expect(log.viewport).to_be_focused()
+    page.reload()
+    expect(log.row(1)).to_be_visible()
+    page.keyboard.press("PageDown")  # nobody has clicked into the log
+    expect(log.row(1)).not_to_be_in_viewport()
 
 
 def test_a_section_is_folded_away_and_opens_for_who_goes_into_it(log: Log) -> None:

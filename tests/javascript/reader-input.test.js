@@ -96,3 +96,13 @@ test("F8 works from within a field, letters are typed there", () => {
   assert.equal(press("w", field), false);
   assert.deepEqual(done, ["F8"]);
 });
+
+test("where nothing has the focus, keys that scroll are the log's, unless the page itself scrolls", () => {
+  const { done, document, press } = readerOf();
+  assert.equal(press("PageDown", document.body), true);
+  assert.equal(press("q", document.body), false);
+  assert.deepEqual(done, ["focus", 100]);
+  const long = readerOf({ pageScrolls: true });
+  assert.equal(long.press("PageDown", long.document.body), false);
+  assert.deepEqual(long.done, []);
+});

@@ -5,6 +5,7 @@ import { selectedText, selectsIn } from "./selection.js";
 const EDITABLE = "input, textarea, select, [contenteditable]";
 /** Keys that were pressed before all who want keys were there: so many are kept. */
 const MAX_EARLY_KEYS = 20;
+const SCROLL_KEYS = ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " "];
 
 /** What the reader does with mouse, keys and address, passed on to the viewer. */
 export class ReaderInput {
@@ -108,11 +109,20 @@ export class ReaderInput {
     if (ctrlKey || metaKey || altKey) return false;
     if (key === "f" && viewer.canFollow) viewer.setFollow(!viewer.following);
     else if (key === "w") viewer.setWrap(!viewer.wrap);
-    else if (!viewer.view.viewport.contains(event.target)) return false;
+    else if (!viewer.view.viewport.contains(event.target) && !this.#takesFromPage(event)) return false;
     else if (key === "Escape" && viewer.mark !== null) viewer.setMark(null);
     // Where lines come fast the browser's own way to the end arrives too late.
     else if (key === "End" && viewer.canFollow) viewer.setFollow(true);
     else return this.#scrolling.press(event);
+    return true;
+  }
+
+  /** Nothing has the focus, and the page itself does not scroll: the keys that scroll are meant for the log. */
+  #takesFromPage({ key, target }) {
+    const { body, documentElement } = this.#document;
+    if (target !== body || !SCROLL_KEYS.includes(key)) return false;
+    if (documentElement.scrollHeight > documentElement.clientHeight) return false;
+    this.#viewer.view.viewport.focus({ preventScroll: true });
     return true;
   }
 
