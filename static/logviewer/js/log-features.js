@@ -100,10 +100,38 @@ class LogFeatures {
   async #go(line) {
     this.#folds.reveal(line);
     try {
-      await Promise.race([this.#viewer.goTo(line, { center: true }), pause(ARRIVAL_MS)]);
+      if ((await this.#arrive(line)) && this.#isFilteredOut(line)) {
+        await this.#showAll();
+        await this.#arrive(line);
+      }
     } catch (error) {
       this.#announcer.say(error.message); // the server does not say where the line is: LinesRefused
     }
+  }
+
+  /** @returns {Promise<boolean>} whether the line, or the next one that is shown, was drawn in time */
+  #arrive(line) {
+    const gone = this.#viewer.goTo(line, { center: true }).then(() => true);
+    return Promise.race([gone, pause(ARRIVAL_MS).then(() => false)]);
+  }
+
+  /** Of a line that was gone to: it was sent for, but is of a channel that is not shown. */
+  #isFilteredOut(line) {
+    const { store, element } = this.#viewer;
+    return store.channels !== null && element.querySelector(`.log-row[data-line="${line}"]`) === null;
+  }
+
+  /** Shows all channels; resolves once it is known how many lines that are. */
+  async #showAll() {
+    const { store, element, signal } = this.#viewer;
+    const known = new AbortController();
+    const counted = new Promise((resolve) => {
+      const drawn = () => store.total > 0 && resolve();
+      element.addEventListener("log:rows", drawn, { signal: AbortSignal.any([signal, known.signal]) });
+    });
+    this.#setChannels(null);
+    await Promise.race([counted, pause(ARRIVAL_MS)]);
+    known.abort();
   }
 
   #rowsMoved() {
