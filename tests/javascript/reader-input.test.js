@@ -17,11 +17,13 @@ const within = (...kinds) => ({ closest: (selector) => kinds.find((kind) => sele
 function readerOf({ replay = true, pageScrolls = false } = {}) {
   const done = [];
   const open = [];
+  const selection = { isCollapsed: true, removeAllRanges: () => done.push("unselected") };
   const window = Object.assign(new EventTarget(), { location: { hash: "" } });
   const document = Object.assign(new EventTarget(), {
     body: within("body"),
     defaultView: window,
     documentElement: { scrollHeight: pageScrolls ? 900 : 600, clientHeight: 600 },
+    getSelection: () => selection,
     querySelector: (selector) => open.find((one) => selector.includes(one)) ?? null,
   });
   const viewport = Object.assign(new EventTarget(), {
@@ -32,7 +34,7 @@ function readerOf({ replay = true, pageScrolls = false } = {}) {
   });
   const viewer = {
     element: { ownerDocument: document },
-    view: { viewport, pane: {} },
+    view: { viewport, pane: { contains: () => true } },
     signal: new AbortController().signal,
     canFollow: true,
     following: false,
@@ -40,7 +42,7 @@ function readerOf({ replay = true, pageScrolls = false } = {}) {
     mark: { first: 1, last: 1 },
     setFollow: () => done.push("follow"),
     setWrap: () => done.push("wrap"),
-    setMark: () => done.push("mark"),
+    setMark: (mark) => done.push(mark ?? "mark"),
   };
   const scroller = { isScaled: true, wrap: false, pagePx: 100, moveBy: (px) => done.push(px) };
   const scrolling = new OwnScrolling(viewport, scroller, () => {}, viewer.signal);
@@ -53,7 +55,12 @@ function readerOf({ replay = true, pageScrolls = false } = {}) {
     document.dispatchEvent(event);
     return event.defaultPrevented;
   };
-  return { done, document, input, open, press, viewport };
+  const select = (anchorNode, focusNode) => {
+    Object.assign(selection, { isCollapsed: false, anchorNode, focusNode });
+    document.dispatchEvent(new Event("selectionchange"));
+    done.length = 0;
+  };
+  return { done, document, input, open, press, select, viewport };
 }
 
 test("keys belong to a dialog while it is open, and Escape to a menu", () => {
@@ -105,4 +112,27 @@ test("where nothing has the focus, keys that scroll are the log's, unless the pa
   const long = readerOf({ pageScrolls: true });
   assert.equal(long.press("PageDown", long.document.body), false);
   assert.deepEqual(long.done, []);
+});
+
+/** An element of a row that shows that line. */
+function rowOf(line) {
+  const row = { dataset: { line }, isConnected: true };
+  row.closest = () => row;
+  return row;
+}
+
+test("a selection whose rows show other lines now goes on as marked lines", () => {
+  const { done, input, select } = readerOf();
+  const [one, other] = [rowOf("9000"), rowOf("120")];
+  select({ parentElement: one }, other);
+  input.drawn();
+  assert.deepEqual(done, []);
+  one.dataset.line = "14000";
+  input.drawn();
+  input.drawn();
+  assert.deepEqual(done, ["unselected", { first: 120, last: 9_000 }]);
+  select({ parentElement: other }, other);
+  other.isConnected = false;
+  input.drawn();
+  assert.deepEqual(done, ["unselected"]);
 });

@@ -296,6 +296,7 @@ export class LogViewer {
     this.#approachTarget();
     this.#scroller.draw(this.store.total, this.#follow.active);
     this.#scrolling.update();
+    this.#input.drawn();
     this.#want();
     if (this.#hasLines) this.view.dropPreview();
     this.#showFacts();

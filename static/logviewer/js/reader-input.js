@@ -1,6 +1,6 @@
 import { clickMark, parseMark } from "./marks.js";
 import { timeTitle } from "./rows.js";
-import { selectedText, selectsIn } from "./selection.js";
+import { isShown, selectedLines, selectedText, selectsIn } from "./selection.js";
 
 const EDITABLE = "input, textarea, select, [contenteditable]";
 /** Keys that were pressed before all who want keys were there: so many are kept. */
@@ -18,6 +18,7 @@ export class ReaderInput {
   #dragging = false;
   #width = 0;
   #early = [];
+  #selection = null;
 
   /**
    * @param {LogViewer} viewer
@@ -73,7 +74,19 @@ export class ReaderInput {
   }
 
   #selected() {
-    if (selectsIn(this.#document.getSelection(), this.#viewer.view.pane)) this.#viewer.setFollow(false);
+    const selection = this.#document.getSelection();
+    const { pane } = this.#viewer.view;
+    this.#selection = selectedLines(selection, pane);
+    if (selectsIn(selection, pane)) this.#viewer.setFollow(false);
+  }
+
+  /** Call after each drawing. A selection too large for the document goes on as marked lines, which are copied whole. */
+  drawn() {
+    if (this.#selection === null || isShown(this.#selection)) return;
+    const { first, last } = this.#selection;
+    this.#selection = null;
+    this.#document.getSelection()?.removeAllRanges();
+    if (first < last) this.#viewer.setMark({ first, last });
   }
 
   #copy(event) {

@@ -23,6 +23,23 @@ export function selectedText(selection, rows) {
   return lines.join("\n");
 }
 
+/**
+ * The lines where a selection in `pane` begins and ends, in order, with the rows that show them; null where there are
+ * none. @returns {{first: number, last: number, rows: HTMLElement[], lines: string[]} | null}
+ */
+export function selectedLines(selection, pane) {
+  if (!selectsIn(selection, pane)) return null;
+  const ends = [selection.anchorNode, selection.focusNode];
+  const rows = ends.map((node) => (node.closest ? node : node.parentElement)?.closest(".log-row"));
+  if (rows.some((row) => !row?.dataset.line || !pane.contains(row))) return null;
+  const lines = rows.map((row) => row.dataset.line);
+  const [first, last] = lines.map(Number).sort((one, other) => one - other);
+  return { first, last, rows, lines };
+}
+
+/** Whether the rows still show the lines that were selected: those that are far apart go to others. */
+export const isShown = ({ rows, lines }) => rows.every((row, at) => row.isConnected && row.dataset.line === lines[at]);
+
 /** Whether a selection, not merely a caret, begins within `element`. */
 export function selectsIn(selection, element) {
   return selection !== null && !selection.isCollapsed && element.contains(selection.anchorNode);
