@@ -174,13 +174,14 @@ export class LogViewer {
     return this.#numberAt(this.#scroller.inView.last);
   }
 
-  /** Show a line; resolves once it is drawn. */
+  /** Show a line; resolves once it is drawn, or another one is gone to. */
   async goTo(number, { center = true, mark = false } = {}) {
     this.setFollow(false);
     if (mark) this.setMark({ first: number, last: number });
     const index = await this.store.indexOf(number);
     const row = this.#scroller.rows.rowOf(index);
     this.#scroller.goTo(row, center);
+    for (const { resolve } of this.#arrivals.splice(0)) resolve(); // its row may never come
     await new Promise((resolve) => {
       this.#arrivals.push({ row, resolve });
       this.drawSoon();
