@@ -258,4 +258,8 @@ def test_the_keys_are_listed_and_the_list_is_left_as_it_was_entered(log: Log) ->
 
 
 def test_completeness_is_said(log: Log) -> None:
-    expect(log.page.locator(".log-facts")).to_have_text("finished, not verified")
+    facts = log.page.locator(".log-facts")
+    expect(facts).to_have_text("finished, not verified")
+    log.page.set_viewport_size({"width": 360, "height": 640})
+    expect(facts.locator(".log-icon")).to_be_visible()
+    expect(log.viewer).to_match_aria_snapshot("- text: finished, not verified")
