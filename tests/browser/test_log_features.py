@@ -160,7 +160,24 @@ def test_a_section_is_folded_away_and_opens_for_who_goes_into_it(log: Log) -> No
     log.expect_shown(200)
     expect(page).not_to_have_url(re.compile("fold"))
     page.keyboard.press("z")
-    expect(page).to_have_url(re.compile(r"\?fold=all$"))
+    expect(page).to_have_url(re.compile(r"\?fold=all#L200$"))
+
+
+def test_lines_are_marked_by_keys_alone(log: Log) -> None:
+    page = log.page
+    page.keyboard.press("m")
+    expect(page).to_have_url(re.compile("#L1$"))
+    page.keyboard.press("Shift+M")
+    expect(page).to_have_url(re.compile("#L1-L2$"))
+    page.keyboard.press("F8")
+    log.expect_shown(COMPILER_ERROR)
+    page.keyboard.press("Shift+M")
+    expect(page).to_have_url(re.compile(f"#L1-L{COMPILER_ERROR}$"))
+    page.keyboard.press("g")
+    page.keyboard.type("300")
+    page.keyboard.press("Enter")
+    log.expect_shown(300)
+    expect(page).to_have_url(re.compile("#L300$"))
 
 
 def test_times_in_four_ways_and_the_longest_silence(log: Log) -> None:

@@ -9,6 +9,7 @@ import { actionOf } from "./keys.js";
 import { findLinks } from "./links.js";
 import { LogFacts } from "./log-facts.js";
 import { LogMarks } from "./log-marks.js";
+import { extendMark } from "./marks.js";
 import { Preferences, nextFontSize } from "./preferences.js";
 import { RangeBar } from "./range-bar.js";
 import { lineText } from "./rows.js";
@@ -76,7 +77,10 @@ class LogFeatures {
     this.#errors = new ErrorJumps(viewer, shared);
     this.#range = new RangeBar(viewer, this.#announcer);
     this.#keyList = new KeyList(viewer);
-    this.#goToLine = new GoToLine(viewer, go);
+    this.#goToLine = new GoToLine(viewer, (line) => {
+      viewer.setMark({ first: line, last: line });
+      go(line);
+    });
     this.#filterNotice = new FilterNotice(viewer, () => this.#setChannels(null));
     new LogFacts(viewer);
     this.#listen();
@@ -218,6 +222,22 @@ class LogFeatures {
     };
   }
 
+  /** Marks, or the mark is extended to, the line that the reader is at. */
+  #mark(extend) {
+    const viewer = this.#viewer;
+    const current = viewer.element.querySelector(".log-row-current")?.dataset.line;
+    const [first, last] = [viewer.firstVisible(), viewer.lastVisible()];
+    if (first === null) return false;
+    const line = current >= first && current <= last ? Number(current) : first;
+    const { mark } = viewer;
+    const one = { first: line, last: line };
+    // A mark grows from the end that the reader is not at.
+    const anchor = mark === null || line > mark.first ? (mark?.first ?? line) : mark.last;
+    viewer.setMark(extend ? extendMark(mark, line, anchor, viewer.log.lines) : one);
+    viewer.setFollow(false);
+    return true;
+  }
+
   // Keys
 
   #pressed(event) {
@@ -264,6 +284,9 @@ class LogFeatures {
       case "fullScreen":
         this.#fullScreen();
         return true;
+      case "mark":
+      case "extendMark":
+        return this.#mark(action === "extendMark");
       case "copyText":
         return this.#range.copyText();
       case "copyLink":
