@@ -128,11 +128,19 @@ def test_channels_are_chosen_and_numbers_stay(log: Log) -> None:
     expect(log.rows.first).to_have_attribute("data-line", "408")
     expect(log.row(COMPILER_ERROR)).to_be_in_viewport()
     expect(page).to_have_url(re.compile(r"\?channels=stderr$"))
-    page.reload()
+    page.keyboard.press("s")  # the longest silence was before a line of stdout: it is shown nevertheless
+    log.expect_shown(MODULES)
+    expect(page).not_to_have_url(re.compile("channels"))
+    page.goto(f"{page.url}?channels=stderr")
     expect(log.rows.first).to_have_attribute("data-line", "408")
-    page.get_by_role("button", name="Show all").click()
+    page.get_by_role("button", name="Show all").press(" ")
     expect(log.row(409)).to_be_visible()
     expect(page).not_to_have_url(re.compile("channels"))
+    expect(log.viewport).to_be_focused()
+    page.reload()
+    expect(log.row(1)).to_be_visible()
+    page.keyboard.press("PageDown")  # nobody has clicked into the log
+    expect(log.row(1)).not_to_be_in_viewport()
 
 
 def test_who_filters_stays_at_the_line(log: Log) -> None:
@@ -163,7 +171,24 @@ def test_a_section_is_folded_away_and_opens_for_who_goes_into_it(log: Log) -> No
     log.expect_shown(200)
     expect(page).not_to_have_url(re.compile("fold"))
     page.keyboard.press("z")
-    expect(page).to_have_url(re.compile(r"\?fold=all$"))
+    expect(page).to_have_url(re.compile(r"\?fold=all#L200$"))
+
+
+def test_lines_are_marked_by_keys_alone(log: Log) -> None:
+    page = log.page
+    page.keyboard.press("m")
+    expect(page).to_have_url(re.compile("#L1$"))
+    page.keyboard.press("Shift+M")
+    expect(page).to_have_url(re.compile("#L1-L2$"))
+    page.keyboard.press("F8")
+    log.expect_shown(COMPILER_ERROR)
+    page.keyboard.press("Shift+M")
+    expect(page).to_have_url(re.compile(f"#L1-L{COMPILER_ERROR}$"))
+    page.keyboard.press("g")
+    page.keyboard.type("300")
+    page.keyboard.press("Enter")
+    log.expect_shown(300)
+    expect(page).to_have_url(re.compile("#L300$"))
 
 
 def test_times_in_four_ways_and_the_longest_silence(log: Log) -> None:
@@ -261,4 +286,8 @@ def test_the_keys_are_listed_and_the_list_is_left_as_it_was_entered(log: Log) ->
 
 
 def test_completeness_is_said(log: Log) -> None:
-    expect(log.page.locator(".log-facts")).to_have_text("finished, not verified")
+    facts = log.page.locator(".log-facts")
+    expect(facts).to_have_text("finished, not verified")
+    log.page.set_viewport_size({"width": 360, "height": 640})
+    expect(facts.locator(".log-icon")).to_be_visible()
+    expect(log.viewer).to_match_aria_snapshot("- text: finished, not verified")

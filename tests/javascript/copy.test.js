@@ -56,3 +56,19 @@ test("lines that the server cut are counted", async () => {
   const fetchLines = async () => ({ total: 1, lines: [{ n: 1, bytes: 50_000_000, runs: [[0, "x"]] }] });
   assert.equal((await readText({ first: 1, last: 1 }, fetchLines)).cut, 1);
 });
+
+test("of chosen channels only their lines are copied, counted as these are", async () => {
+  const numbers = [2, 5, 408, 409, 600, 900];
+  const asked = [];
+  const fetchLines = async (start, count) => {
+    asked.push(start);
+    const lines = numbers.slice(start - 1, start - 1 + Math.min(count, 2)).map((n) => ({ n, runs: [[1, `e${n}`]] }));
+    return { total: numbers.length, lines };
+  };
+  const told = [];
+  const read = (mark, index) => readText(mark, fetchLines, (...done) => told.push(done), index);
+  assert.deepEqual(await read({ first: 3, last: 600 }, 2), { text: "e5\ne408\ne409\ne600", lines: 4, cut: 0 });
+  assert.deepEqual([asked, told.at(-1)], [[2, 4], [598, 598]]);
+  assert.equal((await read({ first: 410, last: 500 }, 5)).text, "");
+  assert.equal((await read({ first: 950, last: 999 }, 6)).text, "");
+});

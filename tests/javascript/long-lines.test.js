@@ -53,3 +53,13 @@ test("an answer that is none is an error", async () => {
   const line = new LongLine("/raw", 1, async () => ({ ok: false, status: 503 }));
   await assert.rejects(line.next(), /503/);
 });
+
+test("who closes before the answer came does not have it sent", async () => {
+  const fetch = (_, { signal }) =>
+    new Promise((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+  const line = new LongLine("/raw", 1, fetch);
+  const next = assert.rejects(line.next(), { name: "AbortError" });
+  line.close();
+  await next;
+  assert.equal(line.closed, true);
+});

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { FONT_SIZES_PX, PREFERENCES, Preferences, nextFontSize, readPreference } from "../../static/logviewer/js/preferences.js";
+import { FONT_SIZES_PX, PREFERENCES, Preferences, nextFontSize, readPreference, writePreference } from "../../static/logviewer/js/preferences.js";
 
 /** Storage of a browser, empty or with what `content` says. */
 function storageWith(t, content = {}) {
@@ -62,6 +62,15 @@ test("a choice in another tab is heard, nonsense there is not", (t) => {
   preferences.heard({ key: null, newValue: null });
   preferences.heard({ key: "buildlogs.wrap", newValue: null });
   assert.deepEqual(changes, [["wrap", true], ["wrap", false]]);
+});
+
+test("another tab is heard also where this page chose otherwise by itself", (t) => {
+  storageWith(t);
+  const changes = [];
+  const preferences = new Preferences((...change) => changes.push(change));
+  writePreference("wrap", true); // the viewer's own key
+  preferences.heard({ key: "buildlogs.wrap", newValue: "false" });
+  assert.deepEqual(changes, [["wrap", false]]);
 });
 
 test("font sizes end at both ends", () => {

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { Follow } from "../../static/logviewer/js/follow.js";
 import { QuietStatus, viewerState, wordOf } from "../../static/logviewer/js/log-status.js";
 import { formatSize } from "../../static/logviewer/js/log-view.js";
-import { clickMark, formatMark, isMarked, parseMark } from "../../static/logviewer/js/marks.js";
+import { clickMark, extendMark, formatMark, isMarked, parseMark } from "../../static/logviewer/js/marks.js";
 import { readPreference, writePreference } from "../../static/logviewer/js/preferences.js";
 
 test("addresses of lines and ranges are read, in either direction", () => {
@@ -34,6 +34,14 @@ test("a click marks a line, a shift-click a range from the line clicked before",
   assert.deepEqual(range, { first: 10, last: 15 });
   assert.deepEqual(clickMark(range, 5, true, 10), { first: 5, last: 10 });
   assert.deepEqual(clickMark(null, 5, true, 1), { first: 5, last: 5 });
+});
+
+test("a key extends a mark to a line, and within the mark by one line, to the last one", () => {
+  assert.deepEqual(extendMark(null, 5, 5, 9), { first: 5, last: 5 });
+  assert.deepEqual(extendMark({ first: 5, last: 5 }, 8, 5, 9), { first: 5, last: 8 });
+  assert.deepEqual(extendMark({ first: 5, last: 8 }, 2, 8, 9), { first: 2, last: 8 });
+  assert.deepEqual(extendMark({ first: 5, last: 8 }, 6, 5, 9), { first: 5, last: 9 });
+  assert.deepEqual(extendMark({ first: 5, last: 9 }, 6, 5, 9), { first: 5, last: 9 });
 });
 
 test("lines of a range are marked, others are not", () => {

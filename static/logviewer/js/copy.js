@@ -28,29 +28,34 @@ const textOf = ({ spans }) => spans.map(([, , text]) => text).join("");
  * @param {(start: number, count: number) => Promise<{total: number, lines: {n: number, bytes?: number, runs:
  *   [number, string][]}[]}>} fetchLines `GET …/lines`, which may give fewer lines than asked for
  * @param {(done: number, all: number) => void} progress hears of every piece
+ * @param {number | null} index where only lines of chosen channels are shown: which of these `first`, or the one after
+ *   it, is, from 1; `start` counts these then
  * @returns {Promise<{text: string, lines: number, cut: number}>} how many lines it are, and how many of them are too
  *   long to be whole here
  * @throws {TooMuchToCopy}
  */
-export async function readText({ first, last }, fetchLines, progress = () => {}) {
+export async function readText({ first, last }, fetchLines, progress = () => {}, index = null) {
   if (last - first >= MAX_COPY_LINES) throw new TooMuchToCopy();
   const terminal = new Terminal();
   const screen = new Screen(first);
   const lines = [];
-  let [next, characters, cut] = [first, 0, 0];
+  let [next, start, characters, cut] = [first, index ?? first, 0, 0];
   while (next <= last) {
-    const piece = await fetchLines(next, Math.min(PIECE_LINES, last - next + 1));
+    const piece = await fetchLines(start, Math.min(PIECE_LINES, last - next + 1));
     if (piece.lines.length === 0) break;
     for (const { n, bytes, runs } of piece.lines) {
+      if (n < first || n > last) continue;
       if (bytes !== undefined) cut += 1;
       characters += write(terminal, screen, n, runs);
       if (characters > MAX_COPY_CHARACTERS) throw new TooMuchToCopy();
     }
     next = piece.lines.at(-1).n + 1;
+    start += piece.lines.length;
     for (const line of screen.take()) lines[line.number - first] = textOf(line);
-    progress(next - first, last - first + 1);
+    progress(Math.min(next - first, last - first + 1), last - first + 1);
   }
-  return { text: Array.from(lines, (line) => line ?? "").join("\n"), lines: lines.length, cut };
+  const shown = index === null ? Array.from(lines, (line) => line ?? "") : lines.filter((line) => line !== undefined);
+  return { text: shown.join("\n"), lines: shown.length, cut };
 }
 
 function write(terminal, screen, number, runs) {

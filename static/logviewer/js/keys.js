@@ -14,7 +14,7 @@ export const KEYS = [
       { keys: ["Shift+N"], action: "previousHit", says: "Match before" },
       { keys: ["F8", "e"], action: "nextError", says: "Next error" },
       { keys: ["Shift+F8", "Shift+E"], action: "previousError", says: "Error before" },
-      { keys: ["g"], action: "goTo", says: "Go to a line" },
+      { keys: ["g"], action: "goTo", says: "Go to a line and mark it" },
     ],
   },
   {
@@ -42,6 +42,8 @@ export const KEYS = [
     keys: [
       { keys: ["Click"], says: "Mark the line of a number" },
       { keys: ["Shift+Click"], says: "Mark a range" },
+      { keys: ["m"], action: "mark", says: "Mark the line gone to last, or the first in view" },
+      { keys: ["Shift+M"], action: "extendMark", says: "Mark from there to here; again: a line more" },
       { keys: ["c"], action: "copyText", says: "Copy the marked lines" },
       { keys: ["y"], action: "copyLink", says: "Copy a link to them" },
       { keys: ["Escape"], action: "escape", says: "Close what is open, then take the mark away" },

@@ -2,7 +2,6 @@ import { completenessOf } from "./completeness.js";
 import { make } from "./elements.js";
 import { createIcon } from "./icons.js";
 
-const ICONS = { good: "good", wary: "wary" };
 
 /**
  * Says in the toolbar how sure it is that all of the log is here. What the page knew when it was made stands in the
@@ -57,8 +56,8 @@ export class LogFacts {
     this.#element.replaceChildren();
     if (words === null) return;
     this.#element.dataset.level = words.level;
-    this.#element.title = words.detail;
-    if (ICONS[words.level]) this.#element.append(createIcon(document, ICONS[words.level]));
+    this.#element.title = [words.text, words.detail].filter(Boolean).join(". ");
+    this.#element.append(createIcon(document, words.level)); // without it a narrow toolbar would say nothing
     this.#element.append(make("span", { class: "log-facts-text" }, words.text));
   }
 }

@@ -9,6 +9,7 @@ import { actionOf } from "./keys.js";
 import { findLinks } from "./links.js";
 import { LogFacts } from "./log-facts.js";
 import { LogMarks } from "./log-marks.js";
+import { extendMark } from "./marks.js";
 import { Preferences, nextFontSize } from "./preferences.js";
 import { RangeBar } from "./range-bar.js";
 import { lineText } from "./rows.js";
@@ -76,7 +77,10 @@ class LogFeatures {
     this.#errors = new ErrorJumps(viewer, shared);
     this.#range = new RangeBar(viewer, this.#announcer);
     this.#keyList = new KeyList(viewer);
-    this.#goToLine = new GoToLine(viewer, go);
+    this.#goToLine = new GoToLine(viewer, (line) => {
+      viewer.setMark({ first: line, last: line });
+      go(line);
+    });
     this.#filterNotice = new FilterNotice(viewer, () => this.#setChannels(null));
     new LogFacts(viewer);
     this.#listen();
@@ -100,10 +104,38 @@ class LogFeatures {
   async #go(line) {
     this.#folds.reveal(line);
     try {
-      await Promise.race([this.#viewer.goTo(line, { center: true }), pause(ARRIVAL_MS)]);
+      if ((await this.#arrive(line)) && this.#isFilteredOut(line)) {
+        await this.#showAll();
+        await this.#arrive(line);
+      }
     } catch (error) {
       this.#announcer.say(error.message); // the server does not say where the line is: LinesRefused
     }
+  }
+
+  /** @returns {Promise<boolean>} whether the line, or the next one that is shown, was drawn in time */
+  #arrive(line) {
+    const gone = this.#viewer.goTo(line, { center: true }).then(() => true);
+    return Promise.race([gone, pause(ARRIVAL_MS).then(() => false)]);
+  }
+
+  /** Of a line that was gone to: it was sent for, but is of a channel that is not shown. */
+  #isFilteredOut(line) {
+    const { store, element } = this.#viewer;
+    return store.channels !== null && element.querySelector(`.log-row[data-line="${line}"]`) === null;
+  }
+
+  /** Shows all channels; resolves once it is known how many lines that are. */
+  async #showAll() {
+    const { store, element, signal } = this.#viewer;
+    const known = new AbortController();
+    const counted = new Promise((resolve) => {
+      const drawn = () => store.total > 0 && resolve();
+      element.addEventListener("log:rows", drawn, { signal: AbortSignal.any([signal, known.signal]) });
+    });
+    this.#setChannels(null);
+    await Promise.race([counted, pause(ARRIVAL_MS)]);
+    known.abort();
   }
 
   #rowsMoved() {
@@ -190,10 +222,26 @@ class LogFeatures {
     };
   }
 
+  /** Marks, or the mark is extended to, the line that the reader is at. */
+  #mark(extend) {
+    const viewer = this.#viewer;
+    const current = viewer.element.querySelector(".log-row-current")?.dataset.line;
+    const [first, last] = [viewer.firstVisible(), viewer.lastVisible()];
+    if (first === null) return false;
+    const line = current >= first && current <= last ? Number(current) : first;
+    const { mark } = viewer;
+    const one = { first: line, last: line };
+    // A mark grows from the end that the reader is not at.
+    const anchor = mark === null || line > mark.first ? (mark?.first ?? line) : mark.last;
+    viewer.setMark(extend ? extendMark(mark, line, anchor, viewer.log.lines) : one);
+    viewer.setFollow(false);
+    return true;
+  }
+
   // Keys
 
   #pressed(event) {
-    if (event.defaultPrevented || document.querySelector("dialog[open]")) return false;
+    if (event.defaultPrevented) return false;
     const action = actionOf(event);
     return action !== null && this.#act(action, event);
   }
@@ -236,6 +284,9 @@ class LogFeatures {
       case "fullScreen":
         this.#fullScreen();
         return true;
+      case "mark":
+      case "extendMark":
+        return this.#mark(action === "extendMark");
       case "copyText":
         return this.#range.copyText();
       case "copyLink":

@@ -1,10 +1,12 @@
 import { ErrorMarks } from "./errors.js";
+import { RetryDelays } from "./retry.js";
 import { Gaps } from "./times.js";
 
 /** A log that is written is asked for its marks no oftener than that; they come a moment after the lines. */
 const REFRESH_MS = 5_000;
-/** And once more after its end, by which time all of it has been looked at. */
+/** And again after its end, at growing intervals, until all of it has been looked at; so too where the server failed. */
 const LAST_LOOK_MS = 1_500;
+const LONGEST_WAIT_MS = 60_000;
 
 const NOTHING = { errors: [], folds: [], gaps: [], counts: {} };
 
@@ -18,6 +20,9 @@ export class LogMarks extends EventTarget {
   #signal;
   #timer = null;
   #seenLines = -1;
+  #complete = false;
+  #failed = false;
+  #delays = new RetryDelays(() => this.#look(), globalThis, 2 * LAST_LOOK_MS, LONGEST_WAIT_MS);
   #ended;
 
   errors = new ErrorMarks();
@@ -32,7 +37,7 @@ export class LogMarks extends EventTarget {
     this.#log = () => viewer.log;
     this.#signal = viewer.signal;
     this.#ended = viewer.log.state === "finished";
-    this.#signal.addEventListener("abort", () => clearTimeout(this.#timer));
+    this.#signal.addEventListener("abort", () => this.#close());
     viewer.element.addEventListener("log:state", () => this.#hurry(), { signal: this.#signal });
     this.#look();
   }
@@ -43,16 +48,31 @@ export class LogMarks extends EventTarget {
     if (ended === this.#ended) return;
     this.#ended = ended;
     this.#seenLines = -1;
+    this.#complete = false;
+    this.#delays.reset();
     this.#later(LAST_LOOK_MS);
   }
 
   async #look() {
-    const { lines, state } = this.#log();
-    if (lines !== this.#seenLines && !document.hidden) {
+    const { lines } = this.#log();
+    const ended = this.#ended;
+    const due = lines !== this.#seenLines || (ended && !this.#complete);
+    if (due && !document.hidden) {
       this.#seenLines = lines;
-      await this.#ask();
+      await this.#ask(ended);
+      if (this.#signal.aborted || ended !== this.#ended) return; // closed, or #hurry has set the next look
+      if (this.#failed || (ended && !this.#complete)) {
+        this.#delays.wait();
+        return;
+      }
+      this.#delays.reset();
     }
-    if (state !== "finished" || lines !== this.#seenLines) this.#later(REFRESH_MS);
+    if (!ended || lines !== this.#seenLines || !this.#complete) this.#later(REFRESH_MS);
+  }
+
+  #close() {
+    clearTimeout(this.#timer);
+    this.#delays.reset();
   }
 
   #later(delay) {
@@ -60,17 +80,21 @@ export class LogMarks extends EventTarget {
     if (!this.#signal.aborted) this.#timer = setTimeout(() => this.#look(), delay);
   }
 
-  async #ask() {
+  /** @param {boolean} ended whether the log had its end by now */
+  async #ask(ended) {
     let marks;
+    this.#failed = true;
     try {
       const response = await fetch(this.#address, { signal: this.#signal });
-      if (!response.ok) return;
+      if (!response.ok) throw new Error(`marks answered ${response.status}`);
       marks = { ...NOTHING, ...(await response.json()) };
     } catch {
       // Closed, or the server is away: the next look asks again, and what was known still holds.
       this.#seenLines = -1;
       return;
     }
+    this.#failed = false;
+    this.#complete = ended && marks.complete !== false;
     this.errors = new ErrorMarks(marks.errors);
     this.gaps = new Gaps(marks.gaps);
     this.folds = marks.folds;

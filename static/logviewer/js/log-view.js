@@ -73,7 +73,7 @@ export class LogView {
 
   /** @param {boolean} active @param {boolean} possible whether there is an end that moves */
   showFollow(active, possible) {
-    if (this.#follow.hidden === possible) this.#follow.hidden = !possible;
+    if (this.#follow.hidden === possible) this.#hide(this.#follow, !possible);
     const pressed = String(active);
     if (this.#follow.getAttribute("aria-pressed") !== pressed) this.#follow.setAttribute("aria-pressed", pressed);
   }
@@ -84,7 +84,7 @@ export class LogView {
   }
 
   showNewLines(number) {
-    if (this.#newLines.hidden !== (number === 0)) this.#newLines.hidden = number === 0;
+    if (this.#newLines.hidden !== (number === 0)) this.#hide(this.#newLines, number === 0);
     const text = number === 1 ? "1 new line" : `${count(number)} new lines`;
     if (this.#newLinesText.textContent !== text) this.#newLinesText.textContent = text;
   }
@@ -109,6 +109,12 @@ export class LogView {
     if (this.#empty.textContent === text) return;
     this.#empty.hidden = text === "";
     this.#empty.textContent = text;
+  }
+
+  /** What vanishes does not take the focus with it: the keys go on with the log. */
+  #hide(element, hidden) {
+    if (hidden && this.#document.activeElement === element) this.viewport.focus({ preventScroll: true });
+    element.hidden = hidden;
   }
 
   #make(name, className, ...content) {

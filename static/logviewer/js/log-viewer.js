@@ -1,4 +1,5 @@
 import { BlockStore } from "./block-store.js";
+import { ChannelRefresh } from "./channel-refresh.js";
 import { DrawPace } from "./draw-pace.js";
 import { askFirst, firstTarget, opensAtEnd, sourceOf } from "./first-lines.js";
 import { Follow } from "./follow.js";
@@ -20,8 +21,6 @@ const EMPTY_TEXTS = {
   finished: "This log is empty.",
   stopped: "Nothing of this log could be shown.",
 };
-/** How often a log that grows is asked for lines of the chosen channels. */
-const REFRESH_MS = 500;
 
 /**
  * A log of any size in the page, live while it is written. It wires store, stream, rows and scrolling together, and
@@ -48,7 +47,7 @@ export class LogViewer {
   #follow;
   #mark = null;
   #target = null;
-  #refreshTimer = null;
+  #refresh = new ChannelRefresh(() => this.#mayGrow && this.store.refresh());
   #pace;
   #inView = "";
   #featureDelays = new RetryDelays(() => this.#installFeatures());
@@ -103,7 +102,7 @@ export class LogViewer {
     this.#featureDelays.reset();
     this.store.close();
     this.#pace.close();
-    this.#window.clearTimeout(this.#refreshTimer);
+    this.#refresh.close();
     this.element.replaceChildren();
   }
 
@@ -186,13 +185,14 @@ export class LogViewer {
     return this.#numberAt(this.#scroller.inView.last);
   }
 
-  /** Show a line; resolves once it is drawn. */
+  /** Show a line; resolves once it is drawn, or another one is gone to. */
   async goTo(number, { center = true, mark = false } = {}) {
     this.setFollow(false);
     if (mark) this.setMark({ first: number, last: number });
     const index = await this.store.indexOf(number);
     const row = this.#scroller.rows.rowOf(index);
     this.#scroller.goTo(row, center);
+    for (const { resolve } of this.#arrivals.splice(0)) resolve(); // its row may never come
     await new Promise((resolve) => {
       this.#arrivals.push({ row, resolve });
       this.drawSoon();
@@ -263,14 +263,6 @@ export class LogViewer {
     return Math.max(this.log.lines, this.store.total);
   }
 
-  /** Lines of chosen channels do not come live. */
-  #refreshSoon() {
-    this.#refreshTimer ??= this.#window.setTimeout(() => {
-      this.#refreshTimer = null;
-      if (this.store.channels !== null) this.store.refresh();
-    }, REFRESH_MS);
-  }
-
   // What is shown
 
   #lineAt(row) {
@@ -318,6 +310,7 @@ export class LogViewer {
     this.#scroller.draw(this.store.total, this.#follow.active);
     if (this.#scroller.atEnd) this.#follow.saw(this.store.channels === null ? this.store.total : this.#last);
     this.#scrolling.update();
+    this.#input.drawn();
     this.#want();
     if (this.#hasLines) this.view.dropPreview();
     this.#showFacts();
@@ -337,7 +330,13 @@ export class LogViewer {
     this.#pace.drew(this.store.total, last - first + 1);
     if (last < first) this.store.want(1, 1);
     else this.store.want(this.#scroller.rows.indexAt(first), this.#scroller.rows.indexAt(last));
-    if (this.store.channels !== null && this.canFollow) this.#refreshSoon();
+    if (this.#mayGrow) this.#refresh.soon(this.#connection.size);
+  }
+
+  /** Whether lines of chosen channels may come; the last ones come after the end was told. */
+  get #mayGrow() {
+    const { channels, complete } = this.store;
+    return channels !== null && !complete && (this.canFollow || this.log.state === "finished");
   }
 
   #showFacts() {

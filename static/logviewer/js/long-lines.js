@@ -10,6 +10,7 @@ export const PIECE_CHARACTERS = 64 * 1024;
 export class LongLine {
   #address;
   #fetch;
+  #closing = new AbortController();
   #reader = null;
   #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
   #rest = "";
@@ -35,7 +36,14 @@ export class LongLine {
     return { text: text.replace(/\n$/, ""), last: this.#ended && this.#rest === "" };
   }
 
+  /** Whether nobody waits for it any more. */
+  get closed() {
+    return this.#closing.signal.aborted;
+  }
+
+  /** What was asked for is not wanted any more, whether the answer has begun or not. */
   close() {
+    this.#closing.abort();
     this.#reader?.cancel().catch(() => {});
   }
 
@@ -46,7 +54,7 @@ export class LongLine {
   }
 
   async #open() {
-    const response = await this.#fetch(this.#address);
+    const response = await this.#fetch(this.#address, { signal: this.#closing.signal });
     if (!response.ok) throw new Error(`The server answered ${response.status}.`);
     return response.body.getReader();
   }
@@ -85,16 +93,19 @@ function showLine(viewer, number, bytes) {
       text.append(make(document, "div", "log-long-piece", visible(piece.text)));
       more.hidden = piece.last;
     } catch (error) {
+      if (line.closed) return;
       text.append(make(document, "p", "log-long-error", `The rest could not be read. ${error.message}`));
     }
     more.disabled = false;
   }
 
+  const left = new AbortController();
   dialog.addEventListener("close", () => {
+    left.abort();
     line.close();
     dialog.remove();
   });
-  viewer.signal.addEventListener("abort", () => dialog.close());
+  viewer.signal.addEventListener("abort", () => dialog.close(), { signal: left.signal });
   viewer.element.append(dialog);
   dialog.showModal();
   read();

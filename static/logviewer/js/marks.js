@@ -25,4 +25,13 @@ export function clickMark(mark, number, extend, anchor) {
   return { first: Math.min(anchor, number), last: Math.max(anchor, number) };
 }
 
+/**
+ * The mark after a key extended it to `number`, from the line marked `anchor`; by the next line where that is within
+ * it already, so that the last lines are reached too, of which none is ever the first in view.
+ */
+export function extendMark(mark, number, anchor, last) {
+  if (mark === null || !isMarked(mark, number)) return clickMark(mark, number, true, anchor);
+  return { first: mark.first, last: Math.min(mark.last + 1, Math.max(mark.last, last)) };
+}
+
 export const isMarked = (mark, number) => mark !== null && number >= mark.first && number <= mark.last;

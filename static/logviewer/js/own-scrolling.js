@@ -50,7 +50,8 @@ export class OwnScrolling {
   }
 
   /** @returns {boolean} whether the key was one that scrolls, and was taken */
-  press({ key, shiftKey }) {
+  press({ key, shiftKey, target }) {
+    if (key === " " && target.closest("button") !== null) return false; // it presses the button
     // Heights that get known while wrapping would end the browser's own way there.
     if (!this.#scroller.isScaled && !this.#scroller.wrap) return false;
     const page = this.#scroller.pagePx;

@@ -85,7 +85,7 @@ export class Preferences {
     } catch {
       return;
     }
-    if (this.#values.get(name) === value) return;
+    // Whether it is new here is not asked: the viewer writes what it has keys for past these values.
     this.#values.set(name, value);
     this.#onChange(name, value);
   }

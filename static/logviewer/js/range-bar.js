@@ -47,7 +47,7 @@ export class RangeBar {
     if (this.#busy) return true;
     this.#busy = true;
     const progress = (done, all) => done < all && this.#tell(`Copying ${count(done)} of ${count(all)} lines…`);
-    const read = readText(mark, (...piece) => this.#lines(...piece), progress).finally(() => (this.#busy = false));
+    const read = this.#read(mark, progress).finally(() => (this.#busy = false));
     const words = ({ lines, cut }) => {
       const copied = `${lines === 1 ? "1 line" : `${count(lines)} lines`} copied`;
       return cut === 0 ? copied : `${copied}, ${cut === 1 ? "one" : count(cut)} of them cut`;
@@ -56,8 +56,17 @@ export class RangeBar {
     return true;
   }
 
-  async #lines(start, number) {
+  /** What is shown of the marked lines: those of the chosen channels. */
+  async #read(mark, progress) {
+    const { store } = this.#viewer;
+    const channels = channelsParameter(store.channels);
+    const index = channels === "" ? null : await store.indexOf(mark.first);
+    return readText(mark, (start, number) => this.#lines(start, number, channels), progress, index);
+  }
+
+  async #lines(start, number, channels) {
     const query = new URLSearchParams({ start, count: number });
+    if (channels !== "") query.set("channels", channels);
     const response = await fetch(`/api/v1/logs/${this.#viewer.log.id}/lines?${query}`, { signal: this.#viewer.signal });
     if (!response.ok) throw new Error("The server did not give the lines.");
     return response.json();

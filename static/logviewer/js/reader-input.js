@@ -1,8 +1,11 @@
 import { clickMark, parseMark } from "./marks.js";
 import { timeTitle } from "./rows.js";
-import { selectedText, selectsIn } from "./selection.js";
+import { isShown, selectedLines, selectedText, selectsIn } from "./selection.js";
 
 const EDITABLE = "input, textarea, select, [contenteditable]";
+/** Keys that were pressed before all who want keys were there: so many are kept. */
+const MAX_EARLY_KEYS = 20;
+const SCROLL_KEYS = ["ArrowUp", "ArrowDown", "PageUp", "PageDown", "Home", "End", " "];
 
 /** What the reader does with mouse, keys and address, passed on to the viewer. */
 export class ReaderInput {
@@ -15,6 +18,7 @@ export class ReaderInput {
   #dragging = false;
   #width = 0;
   #early = [];
+  #selection = null;
 
   /**
    * @param {LogViewer} viewer
@@ -70,7 +74,19 @@ export class ReaderInput {
   }
 
   #selected() {
-    if (selectsIn(this.#document.getSelection(), this.#viewer.view.pane)) this.#viewer.setFollow(false);
+    const selection = this.#document.getSelection();
+    const { pane } = this.#viewer.view;
+    this.#selection = selectedLines(selection, pane);
+    if (selectsIn(selection, pane)) this.#viewer.setFollow(false);
+  }
+
+  /** Call after each drawing. A selection too large for the document goes on as marked lines, which are copied whole. */
+  drawn() {
+    if (this.#selection === null || isShown(this.#selection)) return;
+    const { first, last } = this.#selection;
+    this.#selection = null;
+    this.#document.getSelection()?.removeAllRanges();
+    if (first < last) this.#viewer.setMark({ first, last });
   }
 
   #copy(event) {
@@ -82,9 +98,12 @@ export class ReaderInput {
   }
 
   #pressed(event) {
-    if (event.target.closest?.(EDITABLE)) return;
+    if (event.target.closest?.(EDITABLE) && event.key !== "F8") return;
+    if (this.#isOthers(event)) return;
     if (this.#early !== null) {
-      this.#early.push(event);
+      // One with a modifier was the browser's by then.
+      const plain = !event.ctrlKey && !event.metaKey && !event.altKey;
+      if (plain && this.#early.length < MAX_EARLY_KEYS) this.#early.push(event);
       return;
     }
     const viewer = this.#viewer;
@@ -92,16 +111,31 @@ export class ReaderInput {
     if (taken) event.preventDefault();
   }
 
+  /** Keys belong to a dialog that is open; Escape closes a menu before anything else. */
+  #isOthers({ key }) {
+    const open = key === "Escape" ? "dialog[open], :popover-open" : "dialog[open]";
+    return this.#document.querySelector(open) !== null;
+  }
+
   #act(event, viewer) {
     const { key, ctrlKey, metaKey, altKey } = event;
     if (ctrlKey || metaKey || altKey) return false;
     if (key === "f" && viewer.canFollow) viewer.setFollow(!viewer.following);
     else if (key === "w") viewer.setWrap(!viewer.wrap);
-    else if (!viewer.view.viewport.contains(event.target)) return false;
+    else if (!viewer.view.viewport.contains(event.target) && !this.#takesFromPage(event)) return false;
     else if (key === "Escape" && viewer.mark !== null) viewer.setMark(null);
     // Where lines come fast the browser's own way to the end arrives too late.
     else if (key === "End" && viewer.canFollow) viewer.setFollow(true);
     else return this.#scrolling.press(event);
+    return true;
+  }
+
+  /** Nothing has the focus, and the page itself does not scroll: the keys that scroll are meant for the log. */
+  #takesFromPage({ key, target }) {
+    const { body, documentElement } = this.#document;
+    if (target !== body || !SCROLL_KEYS.includes(key)) return false;
+    if (documentElement.scrollHeight > documentElement.clientHeight) return false;
+    this.#viewer.view.viewport.focus({ preventScroll: true });
     return true;
   }
 
