@@ -73,6 +73,7 @@ class Folds:
     def finish(self, line: int, time_us: int | None) -> None:
         """The log has ended with that line: so do the folds that are open."""
         self._close(0, line, time_us)
+        self.total -= self.headers == 1  # a single one is none
 
     def _header(self, marker: Marker, line: int, time_us: int | None) -> None:
         last = self.open[-1] if self.open else None
@@ -127,5 +128,6 @@ class Folds:
         self.forgotten.append(fold.number)
 
     def _changed(self, fold: Fold) -> None:
-        if fold.number < MAX_FOLDS:
+        """It is to be stored; the first header only with the second: other lines look like one."""
+        if fold.number < MAX_FOLDS and not (fold.system == "header" and self.headers == 1):
             self.changed[fold.number] = fold

@@ -2,7 +2,8 @@ r"""Lines that begin and end a fold, as the systems that run builds write them.
 
 GitHub `::group::NAME` and `::endgroup::`; Azure, and GitHub in logs that are downloaded, `##[group]NAME` and
 `##[endgroup]`; GitLab `section_start:UNIX:ID[collapsed=true]\rNAME` and `section_end:UNIX:ID\r`, of which a line may
-have several; Buildkite `--- NAME`, `+++ NAME`, `~~~ NAME`, each up to the next one.
+have several; Buildkite `--- NAME`, `+++ NAME`, `~~~ NAME`, each up to the next one;
+of one alone, which other programs write as well, there is no fold.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ _SECTION = re.compile(
     rb"(?:^|(?<=\s))section_(start|end):(\d{1,15}):([\w.-]{1,200})(?:\[[^\]\r]*\])?(?:\r((?:(?!section_)[^\r])*+))?"
 )
 _NO_HEADER = re.compile(
-    rb"^(?:---|\+\+\+) (?:[ab]/|/dev/null|\"?[ab]/|(?:FAIL|PASS|SKIP|BENCH)\b|\S+\t|.*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)"
+    rb"^(?:---|\+\+\+) (?:[ab]/|/dev/null|\"?[ab]/|(?:FAIL|PASS|SKIP|BENCH)\b|\S+\t|.*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+    rb"|.*---\s*$)"
 )
 US_PER_SECOND = 1_000_000
 

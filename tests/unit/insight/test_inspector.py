@@ -62,7 +62,7 @@ def go_through(text: bytes, cuts: list[int] | None = None) -> Gone:
 
 
 def folds_of(text: bytes) -> list[tuple[int, int | None, str, int]]:
-    return [(fold.start, fold.end, fold.name, fold.level) for fold in go_through(text).folds.values()]
+    return [(fold.start, fold.end, fold.name, fold.level) for _, fold in sorted(go_through(text).folds.items())]
 
 
 def same(one: Gone, other: Gone) -> bool:
@@ -118,6 +118,23 @@ def test_a_diff_a_trace_and_a_failed_test_are_no_folds() -> None:
         b"--- FAIL: TestA (0.00s)\n--- PASS: TestB (0.00s)\n--- x.c\t2026-11-20\n"
     )
     assert folds_of(text) == []
+
+
+def test_a_single_header_and_a_heading_between_dashes_are_no_folds() -> None:
+    assert folds_of(b"--- removed comment of SQL\nx\n") == []
+    assert go_through(b"~~~ alone\nx\n", [10]).total_folds == 0
+    assert folds_of(b"--- Results ---\nx\n--- Failures ---  \ny\n") == []
+
+
+def test_the_first_header_is_told_of_with_the_second() -> None:
+    text = b"--- one\nx\n::group::in\n::endgroup::\n--- two\n"
+    inspector = Inspector()
+    inspector.feed(text[:10], is_last=False)
+    assert inspector.folds.changed == {}
+    whole = go_through(text)
+    assert folds_of(text) == [(1, 4, "one", 1), (3, 4, "in", 2), (5, 5, "two", 1)]
+    assert whole.total_folds == 3
+    assert all(same(go_through(text, [cut]), whole) for cut in range(len(text)))
 
 
 def test_a_group_that_never_ends_ends_with_the_log() -> None:
