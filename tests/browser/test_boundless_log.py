@@ -215,7 +215,7 @@ def test_a_hidden_page_is_told_counts_only_and_catches_up_when_it_is_shown(
     page.evaluate(HIDE % "hidden" + CHANGED)
     site.writer.chunks(log["id"], entry(0, b"more\n" * 100_000))
     expect(page.locator(".log-counts")).to_contain_text("100,001 lines")
-    assert sum(frames) < 10_000
+    assert sum(frames) < 250_000, "more than the one frame that may have been on its way"
     expect(shown.rows).to_have_count(1)
     page.evaluate(HIDE % "visible" + CHANGED)
     shown.expect_shown(100_001)

@@ -43,7 +43,7 @@ def test_the_first_lines_are_there_before_the_script_and_stay_where_they_are(
     page: Page, write_log: Callable[..., str], lines: int
 ) -> None:
     held: list[Route] = []
-    page.route("**/log-viewer*.js", lambda route: held.append(route))
+    page.route("**/log-viewer*.js", lambda route: held.append(route))  # a built-in method is not taken
     address = write_log(stdout("".join(f"line {number}\n" for number in range(1, lines + 1))), finish=False)
     page.goto(address, wait_until="commit")
     last = page.locator(".log-text", has_text=f"line {lines}")
