@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,8 @@ RACES = [
     "tests/integration/upkeep/test_silence.py::test_output_that_the_database_has_not_heard_of_yet_keeps_a_log_open",
 ]
 LIMIT_SECONDS = 100
+LEAST_PASSED = 28
+"""Or tests were skipped that are there for PostgreSQL."""
 
 
 @pytest.mark.postgres
@@ -33,4 +36,6 @@ def test_numbers_stay_unique_on_postgresql_too(postgres_url: str) -> None:
         timeout=LIMIT_SECONDS,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "25 passed" in done.stdout
+    passed = re.search(r"(\d+) passed", done.stdout)
+    assert passed is not None
+    assert int(passed[1]) >= LEAST_PASSED, done.stdout
