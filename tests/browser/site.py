@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,12 +79,23 @@ def serving(data_dir: Path, **environment: str) -> Iterator[Site]:
     """A started, migrated site without content; its environment is the usual one and what is given."""
     server = Server(data_dir, environment={"BUILDLOGS_DEBUG": "0", "BUILDLOGS_FSYNC": "never", **environment})
     server.migrate()
-    server.manage("collectstatic", "--noinput", "--verbosity", "0")
+    _collect_static(server)
     server.start()
     try:
         yield Site(server)
     finally:
         server.stop()
+
+
+def _collect_static(server: Server) -> None:
+    """Once for all processes of a test run: to collect anew takes files away for a moment, and two at once fail."""
+    run = os.environ.get("PYTEST_XDIST_TESTRUNUID", f"process-{os.getpid()}")
+    done = Path(tempfile.gettempdir()) / f"buildlogs-static-{run}"
+    with Path(f"{done}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            server.manage("collectstatic", "--noinput", "--verbosity", "0")
+            done.touch()
 
 
 # A command that prints what it is told on its standard input, and ends as it is told.
