@@ -64,6 +64,10 @@ class Results(models.TextChoices):
     CANCELLED = "cancelled"
 
 
+BAD_RESULTS = frozenset({Results.FAILURE, Results.EXCEPTION})
+"""Of which someone should look at the reason."""
+
+
 class Level(models.TextChoices):
     """How bad a line of a log is."""
 

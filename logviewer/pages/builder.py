@@ -114,11 +114,6 @@ def _rows(builds: list[Build], url: str, usual: float | None, now: datetime) -> 
     ]
 
 
-def recent_usual_seconds(builder: Builder) -> float | None:
-    """The median duration of those of the builder's last 30 builds that went through."""
-    return median_seconds(runs_of(_recent_builds(builder, STRIP_BUILDS)))
-
-
 @page
 def builder(request: HttpRequest, project: str, builder: str) -> HttpResponse:
     """Show one page of the builder's builds."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from logviewer.models import Build, BuildState, Completeness, LogFile, LogState, Results, Step
+from logviewer.models.states import BAD_RESULTS
 
-BAD_RESULTS = frozenset({Results.FAILURE, Results.EXCEPTION})
 RANKS = (Results.FAILURE, Results.EXCEPTION, BuildState.RUNNING, Results.WARNINGS, Results.SUCCESS)
 """What comes first where many are to be told in one word."""
 BYTES_A_UNIT = 1024

@@ -10,9 +10,8 @@ from typing import (
 from django.db.models import Case, QuerySet, Value, When
 from typing_extensions import TypedDict
 
-from logviewer.models import Annotation, Build, Level, LogFile, Results, Step
-
-BAD_RESULTS = (Results.FAILURE, Results.EXCEPTION)
+from logviewer.models import Annotation, Build, Level, LogFile, Step
+from logviewer.models.states import BAD_RESULTS
 
 
 class AnnotationShape(TypedDict):

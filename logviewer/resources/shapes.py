@@ -152,7 +152,7 @@ def build_head_shape(build: Build) -> BuildHeadShape:
         state=build.state,
         results=build.results,
         started_at=rfc3339(build.started_at),
-        finished_at=_time_or_none(build.finished_at),
+        finished_at=time_or_none(build.finished_at),
         url=build.get_absolute_url(),
     )
 
@@ -182,7 +182,7 @@ def step_shape(step: Step) -> StepShape:
         state=step.state,
         results=step.results,
         started_at=rfc3339(step.started_at),
-        finished_at=_time_or_none(step.finished_at),
+        finished_at=time_or_none(step.finished_at),
         url=step.get_absolute_url(),
         logs=[log_shape(log, log_end(log)) for log in step.logs.all()],
     )
@@ -225,7 +225,7 @@ def log_shape(log: LogFile, end: LogEnd | None) -> LogShape:
         completeness=log.completeness,
         sealed=log.sealed,
         started_at=rfc3339(log.started_at),
-        finished_at=_time_or_none(log.finished_at),
+        finished_at=time_or_none(log.finished_at),
         url=log.get_absolute_url(),
         links=log_links(log.pk),
     )
@@ -263,5 +263,6 @@ def rfc3339(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _time_or_none(time: datetime | None) -> str | None:
+def time_or_none(time: datetime | None) -> str | None:
+    """As `rfc3339`, of a time that may not have come."""
     return None if time is None else rfc3339(time)

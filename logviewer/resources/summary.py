@@ -19,8 +19,9 @@ from logviewer.chunkstore.lines import read_lines
 from logviewer.insight.shown_text import shown
 from logviewer.live.store import chunk_store
 from logviewer.models import Build, BuildState, Level, LogFile, Step, StepState
-from logviewer.resources.annotations import BAD_RESULTS, AnnotationShape, annotation_shape
-from logviewer.resources.shapes import LogLinks, log_links, rfc3339
+from logviewer.models.states import BAD_RESULTS
+from logviewer.resources.annotations import AnnotationShape, annotation_shape
+from logviewer.resources.shapes import LogLinks, log_links, rfc3339, time_or_none
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +125,7 @@ def build_summary(build: Build) -> BuildSummary:
         state=build.state,
         results=build.results,
         started_at=rfc3339(build.started_at),
-        finished_at=None if build.finished_at is None else rfc3339(build.finished_at),
+        finished_at=time_or_none(build.finished_at),
         url=build.get_absolute_url(),
         steps=len(steps),
         failed=len(failed),

@@ -1,20 +1,11 @@
+import { placeOf } from "./partition-point.js";
+
 /**
  * Lines of a log that are errors or warnings, and the way from one to the next. There are bounded many: `/marks` gives
  * the first of them, and how many there are in all.
  */
 
 const LEVELS = ["error", "warning"];
-
-/** First place in sorted `numbers` that is at least `value`. */
-function placeOf(numbers, value) {
-  let [low, high] = [0, numbers.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 export class ErrorMarks {
   #byLine = new Map();

@@ -1,3 +1,5 @@
+import { partitionPoint } from "./partition-point.js";
+
 /**
  * Folds of a log: which are closed, and which lines that leaves to be seen. Everything costs by the number of folds,
  * never of lines.
@@ -104,13 +106,7 @@ export class Folds {
   /** The line in a row; rows and lines without end where the log is still written. */
   lineAt(row) {
     const runs = this.#hidden;
-    let [low, high] = [0, runs.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (runs[middle].first - 1 - runs[middle].hiddenBefore <= row) low = middle + 1;
-      else high = middle;
-    }
-    const run = runs[low - 1];
+    const run = runs[partitionPoint(runs, ({ first, hiddenBefore }) => first - 1 - hiddenBefore <= row) - 1];
     return run ? row + 1 + run.hiddenBefore + (run.last - run.first + 1) : row + 1;
   }
 
@@ -146,13 +142,7 @@ export class Folds {
 
   /** The innermost fold that has the line, and not as its first. */
   #innermost(line) {
-    let [low, high] = [0, this.#folds.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#folds[middle].start < line) low = middle + 1;
-      else high = middle;
-    }
-    let fold = this.#folds[low - 1];
+    let fold = this.#folds[partitionPoint(this.#folds, ({ start }) => start < line) - 1];
     while (fold && endOf(fold) < line) fold = fold.outer;
     return fold;
   }
@@ -160,13 +150,7 @@ export class Folds {
   /** The last run of hidden lines that begins at or before `line`. */
   #runBefore(line) {
     const runs = this.#hidden;
-    let [low, high] = [0, runs.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (runs[middle].first <= line) low = middle + 1;
-      else high = middle;
-    }
-    return runs[low - 1];
+    return runs[partitionPoint(runs, ({ first }) => first <= line) - 1];
   }
 
   #layOut() {

@@ -1,16 +1,7 @@
+import { placeOf } from "./partition-point.js";
+
 /** Known lines beyond which older knowledge is dropped. */
 const MAX_KNOWN = 20_000;
-
-/** First place in sorted `numbers` that is at least `value`. */
-function placeOf(numbers, value) {
-  let [low, high] = [0, numbers.length];
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if (numbers[middle] < value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
 
 function merged(one, other) {
   if (one.length === 0 || one.at(-1) < other[0]) return one.concat(other);
