@@ -10,13 +10,12 @@ import pytest
 
 from tests.acceptance.client import CHUNKS_TYPE, Viewer, Writer
 from tests.acceptance.server import Server, running_server
-from tests.acceptance.test_stalled import MIB, handshake, stalled, write
+from tests.acceptance.test_stalled import MAX_GROWTH_BYTES, MIB, handshake, stalled, write
 from tests.acceptance.watched_log import write_while_watched
 
 VIEWERS = 8
 BODIES = 60
 WRITTEN_BYTES = 60_000_000
-MAX_GROWTH_BYTES = 8 * MIB
 
 
 @pytest.fixture(scope="module", params=["runserver", "uvicorn"])

@@ -10,7 +10,8 @@ from tests.acceptance.server import Server
 
 MIB = 1024 * 1024
 WRITTEN_BYTES = 100_000_000
-MAX_GROWTH_BYTES = 8 * MIB
+MAX_GROWTH_BYTES = 16 * MIB
+"""Far below what is written: the heaps of a server's threads and of what recognises errors take some MiB of it."""
 SMALL_RECEIVE_BUFFER_BYTES = 64 * 1024
 BODY = entry(0, (b"x" * 99 + b"\n") * 10_000)
 SLOW_BYTES_PER_SECOND = 100_000

@@ -207,12 +207,15 @@ def test_a_hidden_page_is_told_counts_only_and_catches_up_when_it_is_shown(
     log = site.writer.new_log(project=PUBLIC, builder=builder)
     site.writer.chunks(log["id"], entry(0, b"first\n"))
     frames: list[int] = []
-    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(len(data))))
-    page.goto(log["url"])
+    with page.expect_websocket() as opened:
+        page.goto(log["url"])
+    socket = opened.value
+    socket.on("framereceived", lambda data: frames.append(len(data)))
     shown = Log(page)
     shown.expect_state("live")
     expect(shown.text(1)).to_have_text("first")
-    page.evaluate(HIDE % "hidden" + CHANGED)
+    with socket.expect_event("framesent", lambda text: text == '{"type":"pause"}'):
+        page.evaluate(HIDE % "hidden" + CHANGED)
     site.writer.chunks(log["id"], entry(0, b"more\n" * 100_000))
     expect(page.locator(".log-counts")).to_contain_text("100,001 lines")
     assert sum(frames) < 250_000, "more than the one frame that may have been on its way"
