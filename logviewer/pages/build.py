@@ -16,6 +16,7 @@ from logviewer.models import Build, BuildState, LogFile, LogState, Step
 from logviewer.pages import visible
 from logviewer.pages.builder import SHORT_REVISION_CHARACTERS
 from logviewer.pages.choice import choose_log, choose_step, first_failed, opening_of, steps_listed
+from logviewer.pages.modules import scripts_of
 from logviewer.pages.moments import Age, Elapsed, build_elapsed, duration_text, step_elapsed
 from logviewer.pages.mount import mount_of
 from logviewer.pages.page import page
@@ -154,6 +155,7 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
         "step": _step_row(found, step, step, now) if step else None,
         "tabs": _log_tabs(step, logs, log),
         "mount": mount_of(log, opening_of(step, log, first_error_line(log))) if step and log else None,
+        "scripts": scripts_of("early.js", "build.js"),
         "error": first_error(found) if is_bad(found) else None,
         "older": _neighbour(found, newer=False),
         "newer": _neighbour(found, newer=True),

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from logviewer.pages import visible
 from logviewer.pages.choice import opening_of
+from logviewer.pages.modules import scripts_of
 from logviewer.pages.moments import Age, log_elapsed
 from logviewer.pages.mount import mount_of
 from logviewer.pages.page import page
@@ -30,5 +31,6 @@ def log(request: HttpRequest, project: str, builder: str, number: int, step: str
         "elapsed": log_elapsed(found, now),
         "age": Age(found.started_at, now),
         "mount": mount_of(found, opening_of(found.step, found, first_error_line(found))),
+        "scripts": scripts_of("early.js", "log-page.js", "clock.js"),
     }
     return render(request, "logviewer/log.html", context)

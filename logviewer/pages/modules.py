@@ -1,9 +1,10 @@
-"""Which ES modules a page's script needs: told to the browser at once, they come together instead of level by level."""
+"""Which ES modules a page's scripts need: told to the browser at once, they come together instead of level by level."""
 
 from __future__ import annotations
 
 import posixpath
 import re
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +13,22 @@ from django.contrib.staticfiles import finders
 FOLDER = "logviewer/js"
 _IMPORT = re.compile(r"""^import\b[^;"']*["']\./([\w-]+\.js)["'];""", re.MULTILINE)
 _LATER = re.compile(r"""await import\("\./([\w-]+\.js)"\)""")
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """What a page runs once its first picture is there: names of static files, entries in the order they are told."""
+
+    entries: tuple[str, ...]
+    modules: tuple[str, ...]
+
+
+@lru_cache
+def scripts_of(*entries: str) -> Scripts:
+    """The scripts of FOLDER and all modules that they need, those of the first one first. Errors as `modules_of`."""
+    names = tuple(posixpath.join(FOLDER, entry) for entry in entries)
+    needed = dict.fromkeys(name for entry in entries for name in modules_of(entry))
+    return Scripts(names, tuple(name for name in needed if name not in names))
 
 
 @lru_cache

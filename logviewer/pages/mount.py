@@ -8,7 +8,6 @@ from logviewer.chunkstore import ArchiveAway, ChunkStoreError, CorruptIndex, Cor
 from logviewer.chunkstore.reader import LogReader
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile
-from logviewer.pages.modules import modules_of
 from logviewer.pages.plain import plain_text
 from logviewer.pages.preview import Preview, preview_of
 from logviewer.pages.status import completeness_text, size_text
@@ -51,11 +50,6 @@ class Mount:
         return f"/api/v1/logs/{self.log.pk}/raw"
 
     @property
-    def modules(self) -> tuple[str, ...]:
-        """Static files that the viewer's script needs, those first that ask for the first lines."""
-        return tuple(dict.fromkeys(modules_of("early.js") + modules_of("log-page.js")))
-
-    @property
     def completeness(self) -> str:
         """As `completeness_text`."""
         return completeness_text(self.log)
@@ -94,4 +88,4 @@ def plain_tail(reader: LogReader) -> PlainTail:
     data = b"".join(pieces)
     if cut:  # unless the last line is longer than that
         data = data.partition(b"\n")[2] or data
-    return PlainTail(plain_text(data.decode("utf-8", errors="replace")), size)
+    return PlainTail(plain_text(data), size)

@@ -57,8 +57,8 @@ def preview_of(reader: LogReader, opens_at: str) -> Preview:
 
 
 def _row(line: Line) -> PreviewRow:
-    text = plain_text("".join(text for _channel, text in line.runs)[: 4 * MAX_LINE_CHARACTERS])
-    text = _DIRECTIONS.sub("", text)
+    raw = "".join(text for _channel, text in line.runs)[: 4 * MAX_LINE_CHARACTERS]
+    text = _DIRECTIONS.sub("", plain_text(raw.encode()))
     channels = {channel for channel, _text in line.runs}
     kind = KINDS.get(Channel(channels.pop()), "") if len(channels) == 1 else ""
     return PreviewRow(line.number, text[:MAX_LINE_CHARACTERS], kind)

@@ -139,6 +139,12 @@ def test_a_failed_build_opens_at_its_first_error_by_itself_and_by_a_click(
     expect(Log(page).line(error)).to_be_in_viewport()
     told.click()
     expect(Log(page).marked).to_have_text([error])
+    page.goto(build.url)
+    copy = page.get_by_role("button", name="Copy link")
+    copy.click()
+    expect(page.get_by_text("Link copied")).to_be_visible()
+    page.goto(page.evaluate("navigator.clipboard.readText()"))
+    expect(Log(page).marked).to_have_text([error])
 
 
 def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, failed: WrittenBuild) -> None:

@@ -28,7 +28,8 @@ class FakeWebSocket {
 globalThis.WebSocket = FakeWebSocket;
 globalThis.location = new URL("https://logs.example.org/p/demo/linux/1/");
 globalThis.document = Object.assign(new EventTarget(), { hidden: false });
-globalThis.addEventListener = () => {};
+const page = new EventTarget();
+globalThis.addEventListener = page.addEventListener.bind(page);
 
 const { BuildSocket } = await import("../../static/logviewer/js/build-socket.js");
 
@@ -91,3 +92,14 @@ for (const code of [4400, 4401, 4403, 4404, 4410]) {
     assert.deepEqual(seen.states, ["ended"]);
   });
 }
+
+test("a connection from before the network went is given up for a new one", () => {
+  const first = open();
+  first.text({ type: "snapshot" });
+  page.dispatchEvent(new Event("online"));
+  assert.equal(FakeWebSocket.all.filter((each) => each.onmessage !== null).at(-1), FakeWebSocket.last);
+  assert.notEqual(FakeWebSocket.last, first);
+  assert.deepEqual([first.onmessage, first.onclose], [null, null]);
+  FakeWebSocket.last.text({ type: "snapshot" });
+  assert.deepEqual(seen, { messages: ["snapshot", "snapshot"], states: ["live", "live"] });
+});

@@ -12,7 +12,6 @@ import {
   openLogs,
   statusWord,
 } from "../../static/logviewer/js/build-state.js";
-import { reconnectDelay } from "../../static/logviewer/js/build-socket.js";
 
 const makeLog = (id, more = {}) => ({ id, slug: `log-${id}`, state: "open", size: 0, lines: 0, ...more });
 const makeStep = (number, more = {}) => ({ id: 100 + number, number, name: `step ${number}`, slug: `step-${number}`, state: "finished", results: "success", logs: [], ...more });
@@ -132,11 +131,4 @@ test("a build is settled when it and all its logs are finished", () => {
 
 test("the favicon says how the build is doing", () => {
   assert.deepEqual(["running", "failure", "exception", "success", "warnings", "cancelled"].map(faviconName), ["running", "failed", "failed", "success", "success", "idle"]);
-});
-
-test("reconnecting waits longer each time, never beyond 15 seconds, never exactly as long as others", () => {
-  assert.ok(reconnectDelay(0, () => 1) <= 500);
-  assert.ok(reconnectDelay(3, () => 0) > reconnectDelay(0, () => 0));
-  assert.equal(reconnectDelay(50, () => 1), 15000);
-  assert.notEqual(reconnectDelay(2, () => 0.1), reconnectDelay(2, () => 0.9));
 });

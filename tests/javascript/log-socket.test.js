@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
-import { LogSocket, SUBPROTOCOL, goingAwayDelayMs, reconnectDelayMs } from "../../static/logviewer/js/log-socket.js";
+import { LogSocket, SUBPROTOCOL, goingAwayDelayMs } from "../../static/logviewer/js/log-socket.js";
 import { frameOf, wireOf } from "./frames.js";
 
 const WINDOW = 65_536;
@@ -310,13 +310,6 @@ test("a quiet connection that lasted makes the next wait short again", () => {
   assert.equal(clock.run(), 250);
 });
 
-test("the wait doubles up to 30 s and is spread over its upper half", () => {
-  assert.equal(reconnectDelayMs(0, () => 0), 125);
-  assert.equal(reconnectDelayMs(3, () => 1), 2000);
-  assert.equal(reconnectDelayMs(60, () => 1), 30_000);
-  assert.equal(reconnectDelayMs(60, () => 0), 15_000);
-});
-
 test("viewers of a server that goes away come back spread over the first second, then as ever", () => {
   open().hello();
   FakeWebSocket.last.frame(0, "abc");
@@ -330,10 +323,22 @@ test("viewers of a server that goes away come back spread over the first second,
 
 test("when the network is back it does not wait any longer", () => {
   open().breaks(1006);
-  socket.retryNow();
+  socket.networkIsBack();
   assert.equal(FakeWebSocket.all.length, 2);
   assert.deepEqual(clock.pending, []);
-  socket.retryNow();
+});
+
+test("a connection from before the network went is given up for a new one that goes on", () => {
+  const before = open();
+  before.hello();
+  before.frame(0, "abc");
+  socket.networkIsBack();
+  assert.equal(before.closedWith, 1000);
+  assert.equal(FakeWebSocket.last.url.searchParams.get("from"), "3");
+  before.frame(3, "def");
+  assert.equal(seen.text, "abc");
+  socket.close();
+  socket.networkIsBack();
   assert.equal(FakeWebSocket.all.length, 2);
 });
 
@@ -359,7 +364,7 @@ test("a paused stream says so, again after each hello, and goes on where it was"
   socket.pause();
   FakeWebSocket.last.text({ type: "size", size: 900, lines: 9 });
   FakeWebSocket.last.breaks(1006);
-  socket.retryNow();
+  socket.networkIsBack();
   FakeWebSocket.last.hello({ size: 900 });
   assert.deepEqual(FakeWebSocket.all.map(({ sent }) => sent), [[{ type: "pause" }], [{ type: "pause" }]]);
   socket.resume();

@@ -3,17 +3,11 @@
  */
 
 import { GOING_AWAY, goingAwayDelayMs } from "./log-socket.js";
+import { retryDelayMs } from "./retry.js";
 
-const FIRST_DELAY_MS = 500;
-const LONGEST_DELAY_MS = 15000;
+const DELAYS = { first: 500, longest: 15_000 };
 /** Bad request, not signed in, not allowed, not there, deleted: asking again would not help. */
 const FINAL_CODES = new Set([4400, 4401, 4403, 4404, 4410]);
-
-/** How long to wait before the attempt; full jitter, so that a restarted server is not met by everybody at once. */
-export function reconnectDelay(attempt, random = Math.random) {
-  const most = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** attempt);
-  return most / 4 + random() * most * 0.75;
-}
 
 export class BuildSocket {
   #address;
@@ -29,7 +23,7 @@ export class BuildSocket {
     this.#address = address;
     this.#onMessage = onMessage;
     this.#onState = onState;
-    addEventListener("online", () => this.#hurry());
+    addEventListener("online", () => this.#networkIsBack());
     document.addEventListener("visibilitychange", () => document.hidden || this.#hurry());
     this.#open();
   }
@@ -68,9 +62,20 @@ export class BuildSocket {
   #retry(code) {
     this.#onState("away");
     const told = code === GOING_AWAY && this.#attempt === 0;
-    const delay = told ? goingAwayDelayMs(Math.random) : reconnectDelay(this.#attempt);
+    const delay = told ? goingAwayDelayMs(Math.random) : retryDelayMs(this.#attempt, DELAYS);
     this.#attempt += 1;
     this.#timer = setTimeout(() => this.#open(), delay);
+  }
+
+  /** What was being waited for may come, and a connection from before the network went died unheard. */
+  #networkIsBack() {
+    if (this.#closed) return;
+    if (this.#timer === null) {
+      this.#socket.onmessage = this.#socket.onclose = null;
+      this.#socket.close(1000);
+      this.#open();
+    }
+    this.#hurry();
   }
 
   #hurry() {

@@ -1,6 +1,7 @@
 import { BuildError } from "./build-error.js";
 import { BuildSocket } from "./build-socket.js";
 import { BuildView } from "./build-view.js";
+import { copiesLink } from "./copy-link.js";
 import { LogArea } from "./log-area.js";
 import { firstError } from "./first-error.js";
 import { TimelineView } from "./timeline-view.js";
@@ -15,6 +16,7 @@ const view = new BuildView();
 const timeline = new TimelineView(document.getElementById("timeline"));
 const buildError = new BuildError({ show: (...about) => view.showError(...about), told: view.toldError });
 const area = new LogArea(document.getElementById("log-area"));
+copiesLink(document.getElementById("copy-error-link"), document.querySelector("#first-error a"));
 
 let state = null;
 /** When the writer of an abandoned build was last heard; the build itself does not say it. */

@@ -44,6 +44,7 @@ export const KEYS = [
       { keys: ["Shift+Click"], says: "Mark a range" },
       { keys: ["m"], action: "mark", says: "Mark the line gone to last, or the first in view" },
       { keys: ["Shift+M"], action: "extendMark", says: "Mark from there to here; again: a line more" },
+      { keys: ["Ctrl+a"], action: "markAll", says: "Mark all lines" },
       { keys: ["c"], action: "copyText", says: "Copy the marked lines" },
       { keys: ["y"], action: "copyLink", says: "Copy a link to them" },
       { keys: ["Escape"], action: "escape", says: "Close what is open, then take the mark away" },

@@ -37,7 +37,7 @@ export class LogConnection {
     this.#listener = listener;
     this.#window = element.ownerDocument.defaultView;
     this.#status = new QuietStatus((state) => view.showState(state));
-    this.#window.addEventListener("online", () => this.#retryNow(), { signal });
+    this.#window.addEventListener("online", () => this.#networkIsBack(), { signal });
     this.#window.addEventListener("offline", () => this.#tell(), { signal });
     signal.addEventListener("abort", () => this.#status.close());
     if (log.state === "finished") this.#set("loading");
@@ -96,8 +96,8 @@ export class LogConnection {
     return error.final ? "stopped" : "waiting";
   }
 
-  #retryNow() {
-    this.#stream?.retryNow();
+  #networkIsBack() {
+    this.#stream?.networkIsBack();
     this.#store.retryNow();
     this.#tell();
   }

@@ -7,9 +7,10 @@ import { GoToLine } from "./go-to-line.js";
 import { KeyList } from "./key-list.js";
 import { actionOf } from "./keys.js";
 import { findLinks } from "./links.js";
+import { LineJumps } from "./line-jumps.js";
 import { LogFacts } from "./log-facts.js";
 import { LogMarks } from "./log-marks.js";
-import { extendMark } from "./marks.js";
+import { markAll, markHere } from "./marking.js";
 import { Preferences, nextFontSize } from "./preferences.js";
 import { RangeBar } from "./range-bar.js";
 import { lineText } from "./rows.js";
@@ -20,10 +21,6 @@ import { TIME_MODE_NAMES, nextTimeMode, silenceText } from "./times.js";
 import { ViewMenu } from "./view-menu.js";
 
 const CHANNELS_PARAMETER = "channels";
-/** So long the next jump waits for the last one; its lines may never come, or the reader may have scrolled away. */
-const ARRIVAL_MS = 2_000;
-
-const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Addresses in the text of a line, as segments. */
 function linkSegments(line) {
@@ -48,6 +45,7 @@ class LogFeatures {
   #preferences;
   #scrollMarks;
   #folds;
+  #jumps;
   #search;
   #errors;
   #range;
@@ -64,8 +62,13 @@ class LogFeatures {
     this.#preferences = new Preferences((name) => this.#prefer(name));
     this.#announcer = new Announcer(viewer);
     this.#marks = new LogMarks(viewer);
-    const go = (line) => this.#go(line);
     this.#folds = new FoldRows(viewer, this.#marks, () => this.#rowsMoved());
+    this.#jumps = new LineJumps(viewer, {
+      reveal: (line) => this.#folds.reveal(line),
+      showAllChannels: () => this.#setChannels(null),
+      say: (words) => this.#announcer.say(words),
+    });
+    const go = (line) => this.#jumps.go(line);
     this.#scrollMarks = new ScrollMarks(viewer, this.#folds.rows, go);
     const shared = { marks: this.#marks, announcer: this.#announcer, scrollMarks: this.#scrollMarks, go };
     this.#search = new SearchBar(viewer, shared);
@@ -99,43 +102,6 @@ class LogFeatures {
     const channels = readChannels(new URL(location.href).searchParams.get(CHANNELS_PARAMETER));
     if (channels !== null) this.#setChannels(channels);
     this.#showMenu();
-  }
-
-  async #go(line) {
-    this.#folds.reveal(line);
-    try {
-      if ((await this.#arrive(line)) && this.#isFilteredOut(line)) {
-        await this.#showAll();
-        await this.#arrive(line);
-      }
-    } catch (error) {
-      this.#announcer.say(error.message); // the server does not say where the line is: LinesRefused
-    }
-  }
-
-  /** @returns {Promise<boolean>} whether the line, or the next one that is shown, was drawn in time */
-  #arrive(line) {
-    const gone = this.#viewer.goTo(line, { center: true }).then(() => true);
-    return Promise.race([gone, pause(ARRIVAL_MS).then(() => false)]);
-  }
-
-  /** Of a line that was gone to: it was sent for, but is of a channel that is not shown. */
-  #isFilteredOut(line) {
-    const { store, element } = this.#viewer;
-    return store.channels !== null && element.querySelector(`.log-row[data-line="${line}"]`) === null;
-  }
-
-  /** Shows all channels; resolves once it is known how many lines that are. */
-  async #showAll() {
-    const { store, element, signal } = this.#viewer;
-    const known = new AbortController();
-    const counted = new Promise((resolve) => {
-      const drawn = () => store.total > 0 && resolve();
-      element.addEventListener("log:rows", drawn, { signal: AbortSignal.any([signal, known.signal]) });
-    });
-    this.#setChannels(null);
-    await Promise.race([counted, pause(ARRIVAL_MS)]);
-    known.abort();
   }
 
   #rowsMoved() {
@@ -198,7 +164,7 @@ class LogFeatures {
       return;
     }
     const words = `${silenceText(gaps.before(this.#gap))} before line ${this.#gap}`;
-    this.#go(this.#gap).then(() => this.#announcer.say(words));
+    this.#jumps.go(this.#gap).then(() => this.#announcer.say(words));
   }
 
   #fullScreen() {
@@ -213,7 +179,7 @@ class LogFeatures {
       toggleChannel: (channel) => this.#setChannels(toggleChannel(store.channels, channel)),
       onlyChannel: (channel) => this.#setChannels(onlyChannel(store.channels, channel)),
       setTheme: (theme) => this.#preferences.set("theme", theme),
-      stepFontSize: (step) => this.#preferences.set("fontSize", nextFontSize(this.#preferences.get("fontSize"), step)),
+      stepFontSize: (step) => this.#stepFontSize(step),
       toggleFolds: () => this.#folds.toggleAll(),
       longestGap: () => this.#longestGap(),
       fullScreen: () => this.#fullScreen(),
@@ -222,87 +188,55 @@ class LogFeatures {
     };
   }
 
-  /** Marks, or the mark is extended to, the line that the reader is at. */
-  #mark(extend) {
-    const viewer = this.#viewer;
-    const current = viewer.element.querySelector(".log-row-current")?.dataset.line;
-    const [first, last] = [viewer.firstVisible(), viewer.lastVisible()];
-    if (first === null) return false;
-    const line = current >= first && current <= last ? Number(current) : first;
-    const { mark } = viewer;
-    const one = { first: line, last: line };
-    // A mark grows from the end that the reader is not at.
-    const anchor = mark === null || line > mark.first ? (mark?.first ?? line) : mark.last;
-    viewer.setMark(extend ? extendMark(mark, line, anchor, viewer.log.lines) : one);
-    viewer.setFollow(false);
-    return true;
-  }
-
   // Keys
 
   #pressed(event) {
     if (event.defaultPrevented) return false;
-    const action = actionOf(event);
-    return action !== null && this.#act(action, event);
+    const action = this.#actions[actionOf(event)];
+    return action !== undefined && action(event) !== false;
   }
 
-  /** @returns {boolean} whether the key was of use here, and is not to be the browser's */
-  #act(action, { key }) {
-    const { mark } = this.#viewer;
-    switch (action) {
-      case "search":
-        this.#search.open();
-        return true;
-      case "nextHit":
-        this.#search.next();
-        return this.#search.isOpen;
-      case "previousHit":
-        this.#search.previous();
-        return this.#search.isOpen;
-      case "nextError":
-        this.#errors.next();
-        return true;
-      case "previousError":
-        this.#errors.previous();
-        return true;
-      case "goTo":
-        this.#goToLine.open();
-        return true;
-      case "longestGap":
-        this.#longestGap();
-        return true;
-      case "times":
-        this.#preferences.set("times", nextTimeMode(this.#times.mode));
-        this.#announcer.say(TIME_MODE_NAMES[this.#times.mode]);
-        return true;
-      case "folds":
-        this.#folds.toggleAll();
-        return true;
-      case "fontSize":
-        this.#preferences.set("fontSize", nextFontSize(this.#preferences.get("fontSize"), key === "-" ? -1 : 1));
-        return true;
-      case "fullScreen":
-        this.#fullScreen();
-        return true;
-      case "mark":
-      case "extendMark":
-        return this.#mark(action === "extendMark");
-      case "copyText":
-        return this.#range.copyText();
-      case "copyLink":
-        this.#range.copyLink();
-        return mark !== null;
-      case "escape":
-        if (this.#search.isOpen) this.#search.close();
-        else if (mark !== null) this.#viewer.setMark(null);
-        else return false;
-        return true;
-      case "help":
-        this.#keyList.open();
-        return true;
-      default:
-        return false; // follow and wrap: the viewer's own
-    }
+  /** What keys ask for, but follow and wrap, which are the viewer's own; `false`: of no use here, the browser's. */
+  #actions = {
+    search: () => this.#search.open(),
+    nextHit: () => this.#goThroughHits(() => this.#search.next()),
+    previousHit: () => this.#goThroughHits(() => this.#search.previous()),
+    nextError: () => this.#errors.next(),
+    previousError: () => this.#errors.previous(),
+    goTo: () => this.#goToLine.open(),
+    longestGap: () => this.#longestGap(),
+    times: () => this.#nextTimes(),
+    folds: () => this.#folds.toggleAll(),
+    fontSize: ({ key }) => this.#stepFontSize(key === "-" ? -1 : 1),
+    fullScreen: () => this.#fullScreen(),
+    mark: () => markHere(this.#viewer, { extend: false }),
+    extendMark: () => markHere(this.#viewer, { extend: true }),
+    markAll: () => markAll(this.#viewer),
+    copyText: () => this.#range.copyText(),
+    copyLink: () => this.#range.copyLink(),
+    escape: () => this.#closeOrUnmark(),
+    help: () => this.#keyList.open(),
+  };
+
+  #goThroughHits(step) {
+    step();
+    return this.#search.isOpen;
+  }
+
+  #nextTimes() {
+    this.#preferences.set("times", nextTimeMode(this.#times.mode));
+    this.#announcer.say(TIME_MODE_NAMES[this.#times.mode]);
+  }
+
+  #stepFontSize(step) {
+    this.#preferences.set("fontSize", nextFontSize(this.#preferences.get("fontSize"), step));
+  }
+
+  #closeOrUnmark() {
+    if (this.#search.isOpen) this.#search.close();
+    else if (this.#viewer.mark !== null) this.#viewer.setMark(null);
+    else return false;
+    return true;
   }
 }
 

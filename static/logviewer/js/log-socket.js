@@ -1,10 +1,10 @@
 import { decodeFrame } from "./frame.js";
+import { retryDelayMs } from "./retry.js";
 
 export const SUBPROTOCOL = "buildlogs.v1";
 export const WINDOW_BYTES = 1_048_576;
 
-const FIRST_DELAY_MS = 250;
-const LONGEST_DELAY_MS = 30_000;
+const DELAYS = { first: 250, longest: 30_000 };
 /** A connection that lasted this long was a good one: the next failure starts the backoff anew. */
 const STEADY_AFTER_MS = 5_000;
 
@@ -18,12 +18,6 @@ const GOING_AWAY_SPREAD_MS = 800;
 const CLIENT_SAW_NONSENSE = 4002;
 
 const isFinal = (code) => code === NORMAL_CLOSE || (code >= 4400 && code < 4500);
-
-/** The wait before attempt `attempt`, from 0: doubling, and of that half to all by `random`, so that viewers spread. */
-export function reconnectDelayMs(attempt, random) {
-  const ceiling = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt, 16));
-  return ceiling * (0.5 + 0.5 * random());
-}
 
 /** The wait after `GOING_AWAY`: another process is there, or this one soon is, but not for a thousand at once. */
 export const goingAwayDelayMs = (random) => GOING_AWAY_SPREAD_MS * random();
@@ -88,9 +82,13 @@ export class LogSocket {
     return this.#offset;
   }
 
-  /** Connect now if a reconnect is being waited for; the network is back, or somebody asked. */
-  retryNow() {
-    if (this.#timer === null) return;
+  /** Connect now: what was being waited for may come, and a connection from before the network went died unheard. */
+  networkIsBack() {
+    if (this.#timer !== null) this.#retryNow();
+    else if (this.#socket !== null) this.#connectAnew();
+  }
+
+  #retryNow() {
     this.#environment.clearTimeout(this.#timer);
     this.#connect();
   }
@@ -106,7 +104,7 @@ export class LogSocket {
   resume() {
     const stale = this.#paused && this.#environment.now() - this.#pausedAt > STALE_AFTER_MS;
     this.#paused = false;
-    if (this.#timer !== null) this.retryNow();
+    if (this.#timer !== null) this.#retryNow();
     else if (this.#greeted && this.#missed(this.#size)) this.#startAnew();
     else if (stale && this.#socket !== null) this.#connectAnew();
     else if (this.#greeted) this.#send({ type: "resume" });
@@ -258,7 +256,7 @@ export class LogSocket {
     if (steady) this.#attempt = 0;
     const { random } = this.#environment;
     const told = code === GOING_AWAY && this.#attempt === 0;
-    const delay = told ? goingAwayDelayMs(random) : reconnectDelayMs(this.#attempt, random);
+    const delay = told ? goingAwayDelayMs(random) : retryDelayMs(this.#attempt, { ...DELAYS, random });
     this.#attempt += 1;
     this.#listener.onState("waiting");
     this.#timer = this.#environment.setTimeout(() => this.#connect(), delay);

@@ -51,8 +51,8 @@ export class LogStream {
     return this.#socket.offset;
   }
 
-  retryNow() {
-    this.#socket.retryNow();
+  networkIsBack() {
+    this.#socket.networkIsBack();
   }
 
   #shownOrHidden() {

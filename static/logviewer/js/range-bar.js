@@ -35,9 +35,11 @@ export class RangeBar {
     this.#show();
   }
 
+  /** Copies a link to the marked lines; @returns {boolean} whether there are any */
   copyLink() {
-    if (this.#viewer.mark === null) return;
+    if (this.#viewer.mark === null) return false;
     this.#put(Promise.resolve(location.href), () => "Link copied");
+    return true;
   }
 
   /** Copies the marked lines; @returns {boolean} whether there are any */

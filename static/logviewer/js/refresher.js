@@ -1,4 +1,4 @@
-import { reconnectDelay } from "./build-socket.js";
+import { retryDelayMs } from "./retry.js";
 
 /**
  * Loads again what was asked for again: at once, but never twice at a time, never while nobody looks, and the less
@@ -8,6 +8,7 @@ import { reconnectDelay } from "./build-socket.js";
 export const LEAST_REST_MS = 1000;
 /** A rest is so many times as long as the load before it: a server that is busy is asked less. */
 const REST_LOADS = 50;
+const FAILED = { first: 500, longest: 15_000 };
 
 export class Refresher {
   #load;
@@ -43,7 +44,7 @@ export class Refresher {
       this.#restUntil = this.#now() + Math.max(LEAST_REST_MS, REST_LOADS * (this.#now() - began));
     } catch {
       this.#isWanted = true;
-      this.#restUntil = this.#now() + reconnectDelay(this.#attempt);
+      this.#restUntil = this.#now() + retryDelayMs(this.#attempt, FAILED);
       this.#attempt += 1;
     }
     this.#isLoading = false;

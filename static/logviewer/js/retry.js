@@ -1,6 +1,11 @@
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 20_000;
 
+/** The wait before attempt `attempt`, from 0: doubling, and of that half to all by `random`, so that clients spread. */
+export function retryDelayMs(attempt, { first, longest, random = Math.random }) {
+  return Math.min(longest, first * 2 ** Math.min(attempt, 16)) * (0.5 + 0.5 * random());
+}
+
 /** One timer for what is tried again: each wait doubles, and takes of that half to all. */
 export class RetryDelays {
   #act;
@@ -25,12 +30,13 @@ export class RetryDelays {
 
   wait() {
     if (this.#timer !== null) return;
-    const ceiling = Math.min(this.#longest, this.#first * 2 ** Math.min(this.#attempt, 16));
+    const { random } = this.#environment;
+    const delay = retryDelayMs(this.#attempt, { first: this.#first, longest: this.#longest, random });
     this.#attempt += 1;
     this.#timer = this.#environment.setTimeout(() => {
       this.#timer = null;
       this.#act();
-    }, ceiling * (0.5 + 0.5 * this.#environment.random()));
+    }, delay);
   }
 
   /** It succeeded, or somebody knows that it may now. */
