@@ -20,8 +20,7 @@ look();
 """
 _SERVER_MS = """() => {
   const [page] = performance.getEntriesByType("navigation");
-  const lines = performance.getEntriesByType("resource").find((entry) => entry.name.includes("/lines?"));
-  return page.responseStart - page.requestStart + (lines ? lines.responseStart - lines.requestStart : 0);
+  return page.responseStart - page.requestStart;
 }"""
 _COUNT_FRAMES = """() => {
   window.frames_ = [];

@@ -123,7 +123,7 @@ def measure_big(report: Report, browser: Browser, site: Site, log: dict[str, Any
         for what in ("first lines, nothing cached", "first lines"):
             seen, server = page.first_lines_ms(log["url"])
             report.add(what, seen - server, "ms", ("<=", 300), "first lines, plain page")
-            report.add(f"{what}: page and lines from the server", server, "ms")
+            report.add(f"{what}: the page from the server", server, "ms")
         page.page.wait_for_selector("[data-connection=finished]")
         chance = random.Random(7)
         for _jump in range(JUMPS):

@@ -13,10 +13,12 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from logviewer.chunkstore import ChunkStoreError, NoSuchLog
+from logviewer.insight.flood import WINDOW_SECONDS, Flood
 from logviewer.insight.looking import MAX_LOOK_BYTES, Look, look_at, states_of, unfinished_looks, write_down
 from logviewer.insight.patterns import patterns
 from logviewer.live import grown
 from logviewer.live.retries import Retries
+from logviewer.live.store import chunk_store
 from logviewer.models import LogFile, LogState
 
 logger = logging.getLogger(__name__)
@@ -26,6 +28,9 @@ ROUND_SECONDS = 0.5
 
 RESTS = 3
 """After a round that took long, this many times as long without one, so that a thousand logs leave time for others."""
+
+LONGEST_DEFERRAL_SECONDS = 3.0
+"""So long it steps back for a flood of output, once before each round; then it looks all the same."""
 
 LEFTOVERS_SECONDS = 30.0
 """How often rows are looked through for logs that nobody in this process spoke of: after a crash, or an import."""
@@ -45,7 +50,7 @@ this one took in before it was killed."""
 class BackgroundInsight:
     """One daemon thread: one log at a time, so that builds and viewers keep the machine."""
 
-    def __init__(self) -> None:
+    def __init__(self, flood: Flood | None = None) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="insight", daemon=True)
         self._retries = Retries()
@@ -53,6 +58,8 @@ class BackgroundInsight:
         self._leftovers_below: int | None = None
         self._quiet = timedelta(0)
         self._is_behind = False
+        self._flood = flood or Flood(lambda: chunk_store().appended.received_bytes)
+        self._may_step_back = True
 
     def start(self) -> None:
         """Begin."""
@@ -78,6 +85,14 @@ class BackgroundInsight:
             raise
         if time.monotonic() >= self._leftovers_at and not self._stop.is_set():
             self._look_at(self._take_leftovers())
+
+    def step_back(self) -> None:
+        """Wait while there is a flood; where it lasts, the round that follows is not cut short by it."""
+        until = time.monotonic() + LONGEST_DEFERRAL_SECONDS
+        while (is_flooded := self._flood.is_on()) and time.monotonic() < until:
+            if self._stop.wait(WINDOW_SECONDS):
+                break
+        self._may_step_back = not is_flooded
 
     def leftovers(self) -> QuerySet[LogFile]:
         """The next logs, from the newest to the oldest, that have more than was looked at."""
@@ -136,7 +151,7 @@ class BackgroundInsight:
 
     def _try(self, log: LogFile, state: dict[str, Any] | None) -> Look | None:
         try:
-            look = look_at(log, state, self._stop.is_set)
+            look = look_at(log, state, self._is_to_stop)
         except NoSuchLog:
             return None  # deleted; if it was not, verification says so
         except Exception as error:  # whatever is in one log, the others are looked at
@@ -146,6 +161,10 @@ class BackgroundInsight:
             self._is_behind = self._is_behind or look.is_finished  # who writes much needs the machine more
             grown.logs.note(log.pk)
         return look
+
+    def _is_to_stop(self) -> bool:
+        """Whether to leave the rest of a log for another round."""
+        return self._stop.is_set() or (self._may_step_back and self._flood.is_on())
 
     def _note_failure(self, log: LogFile, error: Exception) -> None:
         """Leave the log alone for a while; the trace of what nobody foresaw is told as well."""
@@ -157,6 +176,7 @@ class BackgroundInsight:
         patterns()  # now, as the server starts: that holds up whatever else runs
         pause_seconds = 0.0
         while not self._stop.is_set():
+            self.step_back()
             began = time.monotonic()
             try:
                 self.do_round()

@@ -59,6 +59,11 @@ def chosen(page: Page) -> Locator:
     return page.locator("#steps [aria-current] .name")
 
 
+def expect_drawn(page: Page) -> None:
+    """The page has heard of its build: what is pressed now is its script's."""
+    expect(page.locator(".step[data-drawn]").first).to_be_visible()
+
+
 def expect_live(page: Page) -> None:
     expect(page.locator("#connection")).to_have_text("live")
 
@@ -142,13 +147,14 @@ def test_a_failed_build_opens_at_its_first_error_by_itself_and_by_a_click(
     page.goto(build.url)
     copy = page.get_by_role("button", name="Copy link")
     copy.click()
-    expect(page.get_by_text("Link copied")).to_be_visible()
+    expect(page.get_by_role("button", name="Link copied")).to_be_visible()
     page.goto(page.evaluate("navigator.clipboard.readText()"))
     expect(Log(page).marked).to_have_text([error])
 
 
 def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, failed: WrittenBuild) -> None:
     page.goto(failed.url)
+    expect_drawn(page)
     expect(page.get_by_text("output of test")).to_be_visible()
     page.locator(".step", has_text="compile").click()
     expect(page).to_have_url(f"{failed.url}?step=1")
@@ -163,7 +169,7 @@ def test_a_step_is_chosen_by_a_click_and_the_back_button_returns(page: Page, fai
 
 def test_a_step_is_chosen_with_the_keyboard_alone(page: Page, failed: WrittenBuild) -> None:
     page.goto(failed.url)
-    expect(page.get_by_text("output of test")).to_be_visible()
+    expect_drawn(page)
     page.locator(".step").nth(1).focus()
     page.keyboard.press("Tab")
     expect(page.locator(".step", has_text="package")).to_be_focused()
@@ -174,7 +180,7 @@ def test_a_step_is_chosen_with_the_keyboard_alone(page: Page, failed: WrittenBui
 
 def test_a_step_is_chosen_on_the_timeline_with_the_keyboard_too(page: Page, failed: WrittenBuild) -> None:
     page.goto(failed.url)
-    expect(page.get_by_text("output of test")).to_be_visible()
+    expect_drawn(page)
     page.locator("#timeline [tabindex='0']").focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator("#timeline a").last).to_be_focused()

@@ -10,8 +10,9 @@ from django.db import DataError, OperationalError, connection, connections
 from django.utils import timezone
 
 from logviewer.chunkstore import Entry
-from logviewer.insight import looking
+from logviewer.insight import background, looking
 from logviewer.insight.background import QUIET, BackgroundInsight
+from logviewer.insight.flood import Flood
 from logviewer.insight.looking import look_at, states_of, write_down
 from logviewer.intake.builds import finish_build
 from logviewer.intake.output import append_output, finish_log
@@ -148,6 +149,28 @@ def test_a_large_log_has_its_turns(monkeypatch: pytest.MonkeyPatch, insight: Bac
         rounds += 1
     assert rounds > 1
     assert LogFile.objects.get(pk=log.pk).errors == 1
+
+
+class EndlessFlood(Flood):
+    def __init__(self) -> None:
+        super().__init__(lambda: 0)
+
+    def is_on(self) -> bool:
+        return True
+
+
+def test_a_flood_of_output_has_the_machine_for_a_while_and_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(looking, "READ_BYTES", 1000)
+    monkeypatch.setattr(background, "LONGEST_DEFERRAL_SECONDS", 0.01)
+    insight = BackgroundInsight(EndlessFlood())
+    grown.logs.is_asked_for = True
+    log = make_log()
+    write(log, b"ordinary line\n" * 1000)
+    insight.do_round()
+    assert 0 < LogFile.objects.get(pk=log.pk).looked_bytes <= 1000
+    insight.step_back()
+    insight.do_round()
+    assert LogFile.objects.get(pk=log.pk).looked_bytes == 14_000
 
 
 def test_a_round_looks_at_what_grew(insight: BackgroundInsight) -> None:
