@@ -12,7 +12,7 @@ from playwright.sync_api import CDPSession, Page
 # From the start of the navigation to the frame in which a line's text stands in the page.
 FIRST_LINES = """
 const look = () => {
-  const text = document.querySelector(".log-row .log-text, .plain-row");
+  const text = document.querySelector(".log-row .log-text, .plain-row, .bb-logviewer-text-row .log_o");
   if (text?.textContent) requestAnimationFrame(() => { window.firstLinesMs = performance.now(); });
   else requestAnimationFrame(look);
 };

@@ -1,7 +1,7 @@
 """The log viewer in Chromium: a log of ten million lines, and one that is written at 5000 lines a second.
 
 Beside it, in the same browser, a plain page that fetches the text and appends an element for each line: of as many
-lines as it can take.
+lines as it can take; and, with `--peer`, the log page of Buildbot 4.3, which knows no address of a line.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ sys.path.insert(0, str(ROOT))
 from playwright.sync_api import Browser, Page, Route  # noqa: E402  # the path comes first
 
 from benchmarks.browser.pages import FIRST_LINES, Measured  # noqa: E402
+from benchmarks.buildbot import Buildbot  # noqa: E402
 from benchmarks.measure import MIB, Report, arguments, conclude  # noqa: E402
 from tests.acceptance.client import entry  # noqa: E402
 from tests.browser.site import PUBLIC, Site, serving  # noqa: E402
@@ -31,6 +32,13 @@ from tests.browser.watcher import chromium_at  # noqa: E402
 CHROMIUM = Path("/usr/bin/chromium")
 SIZE = {"width": 1280, "height": 800}
 PLAIN_LINES = 100_000
+PEER_LINES = 1_000_000  # Buildbot stores some 5 MB/s
+PEER_LOG = "http://127.0.0.1:18010/#/builders/1/builds/1/steps/1/logs/stdio"
+PEER_WRITES = """
+from b_lib import *
+step, log = step_log(build_of(force("{printer} {lines}")))
+wait_step(step)
+"""
 JUMPS = 20
 LINES_A_SECOND, TICKS_A_SECOND = 5000, 20
 NEEDLE = "needle in the haystack"
@@ -65,6 +73,7 @@ def main() -> None:
     parser = arguments(__doc__ or "")
     parser.add_argument("--lines", type=int, help="of the big log (default: 10,000,000; 200,000 with --quick)")
     parser.add_argument("--seconds", type=float, help="of the live log (default: 60; 5 with --quick)")
+    parser.add_argument("--peer", type=Path, help="where Buildbot 4.3 is installed")
     options = parser.parse_args()
     lines = options.lines or (200_000 if options.quick else 10_000_000)
     seconds = options.seconds or (5 if options.quick else 60)
@@ -80,6 +89,8 @@ def main() -> None:
                 measure_big(report, browser, site, big, lines)
                 measure_plain(report, browser, site, small, min(lines, PLAIN_LINES))
             measure_live(report, browser, site, seconds)
+            if options.peer is not None:
+                measure_buildbot(report, browser, site, options.peer, min(lines, PEER_LINES), runs)
     conclude(report, options)
 
 
@@ -164,6 +175,29 @@ def measure_plain(report: Report, browser: Browser, site: Site, log: dict[str, A
         report.add("thumb, plain page", page.thumb_fps(3), "fps")
         report.add("heap, plain page", page.heap_bytes() / MIB, "MiB")
         report.add("nodes, plain page", page.nodes(), "")
+
+
+def measure_buildbot(report: Report, browser: Browser, site: Site, peer: Path, lines: int, runs: int) -> None:
+    """The same of Buildbot's page."""
+    with Buildbot(peer) as buildbot:
+        script = peer / "b_viewer.py"
+        script.write_text(PEER_WRITES.format(printer=buildbot.printer, lines=lines))
+        try:
+            buildbot.run(script.name)
+        finally:
+            script.unlink()
+        for _run in range(runs):
+            with opened(browser, site, ".bb-logviewer-text-area") as page:
+                for what in ("first lines, nothing cached", "first lines"):
+                    page.page.goto("about:blank")  # its addresses differ behind the # only
+                    seen, server = page.first_lines_ms(PEER_LOG)
+                    report.add(f"{what}, Buildbot 4.3", seen - server, "ms")
+                report.add("lines of Buildbot 4.3", lines, "")
+                report.add("wheel, Buildbot 4.3", page.wheel_fps(3), "fps")
+                report.add("thumb, Buildbot 4.3", page.thumb_fps(3), "fps")
+                page.sweep(1000)
+                report.add("heap after a sweep, Buildbot 4.3", page.heap_bytes() / MIB, "MiB")
+                report.add("nodes after a sweep, Buildbot 4.3", page.nodes(), "")
 
 
 def measure_live(report: Report, browser: Browser, site: Site, seconds: float) -> None:
