@@ -31,6 +31,7 @@ from tests.browser.watcher import chromium_at  # noqa: E402
 
 CHROMIUM = Path("/usr/bin/chromium")
 SIZE = {"width": 1280, "height": 800}
+ALL_IS_KEPT = {"BUILDLOGS_MAX_LOG_BYTES": "0"}
 PLAIN_LINES = 100_000
 PEER_LINES = 1_000_000  # Buildbot stores some 5 MB/s
 PEER_LOG = "http://127.0.0.1:18010/#/builders/1/builds/1/steps/1/logs/stdio"
@@ -79,7 +80,7 @@ def main() -> None:
     seconds = options.seconds or (5 if options.quick else 60)
     runs = 1 if options.quick else options.runs
     report = Report("browser_viewer")
-    with tempfile.TemporaryDirectory() as directory, serving(Path(directory)) as site:
+    with tempfile.TemporaryDirectory() as directory, serving(Path(directory), **ALL_IS_KEPT) as site:
         site.add_projects()
         print(f"writing {lines:,} lines", flush=True)
         big = write_log(site, lines)
@@ -113,7 +114,8 @@ def write_log(site: Site, lines: int) -> dict[str, Any]:
         body = b"".join(line_of(number) for number in range(first, min(first + per_piece, lines + 1)))
         answer = site.writer.chunks(log["id"], entry(0, body))
         assert answer.status_code == 200, answer.text
-    assert site.writer.finish(log["id"]).status_code == 200
+    finished = site.writer.finish(log["id"])
+    assert finished.json()["lines"] == lines, finished.text
     return log
 
 
