@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qsl
@@ -14,6 +15,9 @@ from logviewer.doors.guard import guard
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+FRAME_HEADER = b'{"offset":0,"line":1,"runs":[[0,65536,1764392400000],[0,65536,1764392400010],[0,65536,1764392400020]]}'
+"""Of the length that a fast step's frames have."""
 
 _viewers: set[asyncio.Queue[bytes | None]] = set()
 
@@ -41,9 +45,10 @@ async def download(receive: Receive, send: Send, size: int, piece: int) -> None:
 
 
 async def frames(receive: Receive, send: Send, size: int, frame: int) -> None:
-    """`size` bytes from memory, in WebSocket frames, as fast as the transport takes them."""
+    """`size` bytes from memory, in frames such as a log's, as fast as the transport takes them; acks are ignored."""
     await _accept(receive, send)
-    block = b"x" * frame
+    head = FRAME_HEADER
+    block = struct.pack(">I", len(head)) + head + b"x" * (frame - 4 - len(head))
     for sent in range(0, size, frame):
         await send({"type": "websocket.send", "bytes": block if size - sent >= frame else block[: size - sent]})
         await asyncio.sleep(0)

@@ -1,8 +1,8 @@
 """A stored log of 1 GB to one WebSocket viewer with the default window, and as a raw download.
 
 Yardsticks of the same run: a bare application on the same guarded Daphne that sends frames, or pieces of a response,
-of the same sizes from memory. The client is websocket.py, which keeps nothing; that what arrives is what is stored is
-checked once, with a viewer that hashes, outside of the timed runs.
+of the same sizes from memory, to a client that does the same with them. The client is websocket.py, which keeps
+nothing; that what arrives is what is stored is checked once, with a viewer that hashes, outside of the timed runs.
 """
 
 from __future__ import annotations
@@ -102,12 +102,19 @@ def measure_replay(product: Product, log: dict[str, Any], report: Report) -> Non
 
 
 def measure_bare_frames(bare: Server, size: int, frame_bytes: int, report: Report) -> None:
-    """Frames from memory, received by the same client."""
-    started, received = time.perf_counter(), 0
+    """Frames from memory to a client that does the same for each: it decodes the header, and acknowledges."""
+    started, received, acknowledged = time.perf_counter(), 0, 0
+    size -= size % frame_bytes
     websocket = WebSocket("127.0.0.1", bare.port, f"/frames?size={size}&frame={frame_bytes}")
     for opcode, payload in websocket.messages():
         if opcode == BINARY:
+            (length,) = struct.unpack_from(">I", payload)
+            if json.loads(bytes(payload[4 : 4 + length]))["offset"] != 0:
+                raise ValueError("another frame than was to come")
             received += len(payload)
+            if received - acknowledged >= HALF_WINDOW_BYTES:
+                acknowledged = received
+                websocket.send(TEXT, b'{"type":"ack","offset":%d}' % acknowledged)
     elapsed = time.perf_counter() - started
     websocket.close()
     if received != size:
