@@ -20,7 +20,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-from playwright.sync_api import Browser, Error, Page, Route  # noqa: E402  # the path comes first
+from playwright.sync_api import Browser, Page, Route  # noqa: E402  # the path comes first
 
 from benchmarks.browser.pages import FIRST_LINES, Measured  # noqa: E402
 from benchmarks.buildbot import Buildbot  # noqa: E402
@@ -91,7 +91,7 @@ def main() -> None:
                 measure_plain(report, browser, site, small, min(lines, PLAIN_LINES))
             measure_live(report, browser, site, seconds)
             if options.peer is not None:
-                measure_buildbot(report, browser, site, options.peer, min(lines, PEER_LINES), runs)
+                measure_buildbot(report, browser, site, options.peer, min(lines, PEER_LINES))
     conclude(report, options)
 
 
@@ -179,8 +179,8 @@ def measure_plain(report: Report, browser: Browser, site: Site, log: dict[str, A
         report.add("nodes, plain page", page.nodes(), "")
 
 
-def measure_buildbot(report: Report, browser: Browser, site: Site, peer: Path, lines: int, runs: int) -> None:
-    """The same of Buildbot's page."""
+def measure_buildbot(report: Report, browser: Browser, site: Site, peer: Path, lines: int) -> None:
+    """The same of Buildbot's page, once."""
     with Buildbot(peer) as buildbot:
         script = peer / "b_viewer.py"
         script.write_text(PEER_WRITES.format(printer=buildbot.printer, lines=lines))
@@ -188,21 +188,17 @@ def measure_buildbot(report: Report, browser: Browser, site: Site, peer: Path, l
             buildbot.run(script.name)
         finally:
             script.unlink()
-        for _run in range(runs):
-            with opened(browser, site, ".bb-logviewer-text-area") as page:
-                for what in ("first lines, nothing cached", "first lines"):
-                    page.page.goto("about:blank")  # its addresses differ behind the # only
-                    try:
-                        seen, server = page.first_lines_ms(PEER_LOG)
-                    except Error:  # it has just closed the connection that Chromium meant to use again
-                        seen, server = page.first_lines_ms(PEER_LOG)
-                    report.add(f"{what}, Buildbot 4.3", seen - server, "ms")
-                report.add("lines of Buildbot 4.3", lines, "")
-                report.add("wheel, Buildbot 4.3", page.wheel_fps(3), "fps")
-                report.add("thumb, Buildbot 4.3", page.thumb_fps(3), "fps")
-                page.sweep(1000)
-                report.add("heap after a sweep, Buildbot 4.3", page.heap_bytes() / MIB, "MiB")
-                report.add("nodes after a sweep, Buildbot 4.3", page.nodes(), "")
+        with opened(browser, site, ".bb-logviewer-text-area") as page:
+            for what in ("first lines, nothing cached", "first lines"):
+                page.page.goto("about:blank")  # its addresses differ behind the # only
+                seen, server = page.first_lines_ms(PEER_LOG)
+                report.add(f"{what}, Buildbot 4.3", seen - server, "ms")
+            report.add("lines of Buildbot 4.3", lines, "")
+            report.add("wheel, Buildbot 4.3", page.wheel_fps(3), "fps")
+            report.add("thumb, Buildbot 4.3", page.thumb_fps(3), "fps")
+            page.sweep(1000)
+            report.add("heap after a sweep, Buildbot 4.3", page.heap_bytes() / MIB, "MiB")
+            report.add("nodes after a sweep, Buildbot 4.3", page.nodes(), "")
 
 
 def measure_live(report: Report, browser: Browser, site: Site, seconds: float) -> None:
