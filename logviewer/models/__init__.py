@@ -4,6 +4,7 @@ The database knows of logs, it never holds their bytes; sizes and states of logs
 store's index. Changes of state go through `states`; creating and finishing is intake's business.
 """
 
+from logviewer.models.audit import SERVER, Act, Actor, AuditEntry
 from logviewer.models.build import Build, Step
 from logviewer.models.inspection import Annotation, Fold, Inspection
 from logviewer.models.listening import ListeningTime
@@ -24,7 +25,11 @@ from logviewer.models.states import (
 from logviewer.models.token import Token, TokenScope
 
 __all__ = [
+    "SERVER",
+    "Act",
+    "Actor",
     "Annotation",
+    "AuditEntry",
     "Build",
     "BuildState",
     "Builder",

@@ -38,6 +38,9 @@ class Build(models.Model):
     heartbeat_at = models.DateTimeField(default=timezone.now)
     abandoned_at = models.DateTimeField(null=True, blank=True)
     ended_by_silence = models.BooleanField(default=False)
+    pinned = models.BooleanField(
+        default=False, help_text="Neither retention nor anybody deletes it until it is unpinned."
+    )
     version = models.PositiveBigIntegerField(default=1, editable=False)
 
     class Meta:

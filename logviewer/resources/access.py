@@ -18,7 +18,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from logviewer.live.write_behind import write_behind
-from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope, Visibility
+from logviewer.models import Actor, Build, LogFile, Project, Step, Token, TokenScope, Visibility
 from logviewer.models.token import digest
 from logviewer.resources.errors import AccessError, Forbidden, NotFound, Unauthenticated
 
@@ -45,6 +45,15 @@ class Caller:
     def is_staff(self) -> bool:
         """Whether a session of a member of staff is asking."""
         return self.token is None and self.user.is_active and bool(getattr(self.user, "is_staff", False))
+
+    @property
+    def actor(self) -> Actor:
+        """Who that is, for the audit log."""
+        if self.token is not None:
+            return Actor(f"token {self.token.name}", token_id=self.token.pk)
+        if self.user.is_authenticated:
+            return Actor(self.user.get_username(), user_id=self.user.pk)
+        return Actor("anonymous")
 
     def holds(self, scope: TokenScope) -> bool:
         """Whether the token carries `scope`."""

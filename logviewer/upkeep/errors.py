@@ -52,3 +52,17 @@ class UnknownLog(UpkeepError):
         super().__init__(
             f"there is no log {name!r}: give its id, or its storage key as it stands in the data directory"
         )
+
+
+class Pinned(UpkeepError):
+    """A build that somebody pinned, so that nobody deletes it."""
+
+    def __init__(self) -> None:
+        super().__init__("the build is pinned: unpin it first")
+
+
+class StillOpen(UpkeepError):
+    """What is still being written, or may yet be, is not deleted."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(f"the {noun} is not finished: finish it, or close it as abandoned, first")

@@ -1,0 +1,81 @@
+"""Deleting finished builds and logs: their files first, then their rows.
+
+In between the rows lead to nothing, and deleting again completes it: nothing that was to be deleted outlives a crash
+where nobody looks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import transaction
+
+from logviewer.intake.changes import lock_build
+from logviewer.live.store import chunk_store
+from logviewer.models import Act, Actor, AuditEntry, Build, BuildState, LogFile, LogState
+from logviewer.upkeep.errors import Pinned, StillOpen
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """How many logs went, and how many bytes they took in the store."""
+
+    logs: int
+    stored_bytes: int
+
+
+def delete_build(build_id: int, actor: Actor, reason: str = "") -> Deleted:
+    """Delete a finished build with all of its logs.
+
+    Raises:
+        Build.DoesNotExist: it is gone already.
+        Pinned, StillOpen: it may not be deleted, and all of it is there.
+        LogLocked, ArchiveAway: some of its files are gone; do it again.
+    """
+    with transaction.atomic():
+        build = lock_build(build_id)
+        logs = _logs_to_delete(build, LogFile.objects.filter(step__build=build))
+        if build.state != BuildState.FINISHED:
+            raise StillOpen("build")
+    deleted = _delete_files(logs)
+    with transaction.atomic():
+        build = lock_build(build_id)
+        AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
+        build.delete()
+    return deleted
+
+
+def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
+    """Delete one finished log; its build and step stay. Raises as `delete_build`, LogFile.DoesNotExist."""
+    with transaction.atomic():
+        build = lock_build(_log(log_id).step.build_id)
+        logs = _logs_to_delete(build, LogFile.objects.filter(pk=log_id))
+    deleted = _delete_files(logs)
+    with transaction.atomic():
+        lock_build(build.pk)
+        log = _log(log_id)
+        AuditEntry.record(actor, Act.DELETE, log, reason=reason, bytes=deleted.stored_bytes)
+        log.delete()
+    return deleted
+
+
+def _log(log_id: int) -> LogFile:
+    return LogFile.objects.select_related("step__build__builder__project").get(pk=log_id)
+
+
+def _logs_to_delete(build: Build, logs: Iterable[LogFile]) -> list[LogFile]:
+    """Those logs of a locked build, if it may be deleted."""
+    if build.pinned:
+        raise Pinned
+    found = list(logs)
+    if any(log.state != LogState.FINISHED for log in found):
+        raise StillOpen("log")
+    return found
+
+
+def _delete_files(logs: list[LogFile]) -> Deleted:
+    for log in logs:
+        if log.storage_key is not None:
+            chunk_store().delete(log.storage_key)
+    return Deleted(len(logs), sum(log.stored_bytes or log.size for log in logs))
