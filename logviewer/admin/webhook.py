@@ -122,6 +122,14 @@ class WebhookAdmin(NounAdmin[Webhook]):
         obj._state.adding = False
         messages.warning(request, f"The secret is {made.secret} : copy it now, it is not shown again.")
 
+    def get_deleted_objects(
+        self, objs: QuerySet[Webhook] | list[Webhook], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What goes with webhooks: their deliveries, counted and not listed, which nobody deletes one by one."""
+        found = list(objs)
+        counts = {"webhooks": len(found), "deliveries": Delivery.objects.filter(webhook__in=found).count()}
+        return [str(webhook) for webhook in found], counts, set(), []
+
     def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
         """Delete it, and say who did."""
         delete_webhook(obj, actor_of(request))

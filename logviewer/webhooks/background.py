@@ -16,6 +16,7 @@ from django.db import Error, connections
 from django.utils import timezone
 
 from logviewer import __version__
+from logviewer.live.database import AWAY_ERRORS
 from logviewer.webhooks import outbox
 from logviewer.webhooks.addresses import Network
 from logviewer.webhooks.delivering import Result, Taken, take_due, write_down
@@ -138,7 +139,7 @@ class Deliverer:
         outbox.news.set()
 
     def _write_down(self) -> None:
-        """Write down all that is known by now; what the database does not take stays for the next round."""
+        """Write down all that is known by now; while the database is away it stays for the next round."""
         while True:
             try:
                 taken, answer = self._answers.get_nowait()
@@ -147,9 +148,12 @@ class Deliverer:
             now = self._clock()
             try:
                 result = write_down(taken, answer, now, self._jitter())
-            except Error:
+            except AWAY_ERRORS:
                 self._answers.put((taken, answer))
                 raise
+            except Exception:  # the others are written down; this one is tried again when its lease is over
+                logger.exception("what came of delivery %s could not be written down", taken.name)
+                result = None
             self._under_way -= Counter({taken.webhook_id: 1})
             self._rests.note(taken.webhook_id, now, failed=not answer.is_taken)
             if result is not None:
@@ -158,8 +162,10 @@ class Deliverer:
 
     def _run(self) -> None:
         pause_seconds = POLL_SECONDS
-        while not self._stop.is_set():
+        while True:
             outbox.news.clear()
+            if self._stop.is_set():  # after the clearing: what is set from now on ends the wait below
+                break
             try:
                 self.do_round()
                 pause_seconds = POLL_SECONDS
@@ -171,7 +177,9 @@ class Deliverer:
                     logger.warning("webhooks wait %g s for the database: %s", pause_seconds, error)
                 else:
                     logger.exception("webhooks failed, and go on in %g s", pause_seconds)
+                connections.close_all()  # one that broke does not mend
                 self._stop.wait(pause_seconds)
+                continue
             if not self._under_way.total():
                 connections.close_all()  # an idle thread holds none
             outbox.news.wait(pause_seconds)

@@ -16,6 +16,7 @@ from django.db import transaction
 from django.db.models import F
 
 from logviewer.models import SERVER, Act, AuditEntry, Delivery, DeliveryState, Webhook
+from logviewer.models.webhook import MAX_WHY_CHARACTERS
 from logviewer.webhooks.sending import ATTEMPT_SECONDS, Answer
 
 LEASE = timedelta(seconds=ATTEMPT_SECONDS + 70)
@@ -84,7 +85,8 @@ def write_down(taken: Taken, answer: Answer, now: datetime, jitter: float) -> Re
         delivery = rows.first()
         if delivery is None:
             return None
-        delivery.status, delivery.why, delivery.duration_ms = answer.status, answer.why, answer.duration_ms
+        delivery.status, delivery.duration_ms = answer.status, answer.duration_ms
+        delivery.why = answer.why[:MAX_WHY_CHARACTERS]
         result = _decide(delivery, answer, now, jitter)
         delivery.save(update_fields=["status", "why", "duration_ms", "state", "next_try_at"])
         if answer.is_gone:
