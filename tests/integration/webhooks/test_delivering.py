@@ -12,14 +12,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import DataError, OperationalError, connection
 from django.utils import timezone
 
 from logviewer.intake.builds import finish_build
 from logviewer.models import AuditEntry, Delivery, DeliveryState, Results, Webhook
 from logviewer.webhooks import background, sending, tidying
 from logviewer.webhooks.background import Deliverer
-from logviewer.webhooks.delivering import LEASE, take_due, write_down
+from logviewer.webhooks.delivering import LEASE, Taken, take_due, write_down
 from logviewer.webhooks.sending import Answer
 from tests.factories import make_build, make_delivery, make_project, make_webhook
 from tests.receiver import Receiver
@@ -266,3 +266,42 @@ def test_a_fault_of_ours_is_tried_again_and_stops_nothing(clock: Clock) -> None:
     delivery.refresh_from_db()
     assert (delivery.state, "fault of the server" in delivery.why) == (DeliveryState.WAITING, True)
     assert sending.Answer is Answer
+
+
+def test_while_the_database_is_away_nothing_is_forgotten(
+    receiver: Receiver, deliverer: Deliverer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor sent again: what came of it is written down when the database is back."""
+    delivery = make_delivery(webhook=make_webhook(receiver.url))
+
+    def away(*_arguments: Any) -> None:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(background, "write_down", away)
+        with pytest.raises(OperationalError):
+            deliverer.settle(PATIENCE_SECONDS)
+    settle(deliverer)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, len(receiver.requests)) == (DeliveryState.DELIVERED, 1, 1)
+
+
+def test_what_cannot_be_written_down_stops_nothing_else(
+    receiver: Receiver, deliverer: Deliverer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    poison = make_delivery(webhook=make_webhook(receiver.url))
+    real = background.write_down
+
+    def refusing(taken: Taken, *rest: Any) -> Any:
+        if taken.name == poison.name:
+            raise DataError("out of range")
+        return real(taken, *rest)
+
+    monkeypatch.setattr(background, "write_down", refusing)
+    other = make_delivery(webhook=make_webhook(receiver.url, project=make_project("other")))
+    settle(deliverer)
+    other.refresh_from_db()
+    assert other.state == DeliveryState.DELIVERED
+    clock.pass_by(seconds=LEASE.total_seconds())
+    settle(deliverer)
+    assert receiver.names()[poison.name] == 2
