@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from django import forms
@@ -123,7 +124,7 @@ class WebhookAdmin(NounAdmin[Webhook]):
         messages.warning(request, f"The secret is {made.secret} : copy it now, it is not shown again.")
 
     def get_deleted_objects(
-        self, objs: QuerySet[Webhook] | list[Webhook], request: HttpRequest
+        self, objs: QuerySet[Webhook] | Sequence[Webhook], request: HttpRequest
     ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What goes with webhooks: their deliveries, counted and not listed, which nobody deletes one by one."""
         found = list(objs)
@@ -139,7 +140,7 @@ class WebhookAdmin(NounAdmin[Webhook]):
 class DeliveryAdmin(MadeByIntake[Delivery]):
     """What was, or is to be, told to a webhook: to look at, and to have sent again."""
 
-    list_display = ["name", "webhook", "event", "state", "attempts", "status", "why", "duration", "created_at", "next"]
+    list_display = ["created_at", "webhook", "word", "state", "status", "why", "attempts", "duration", "next", "name"]
     list_filter = ["state", "event", "webhook__project"]
     list_select_related = ["webhook__project"]
     search_fields = ["name", "webhook__project__slug"]
@@ -156,6 +157,11 @@ class DeliveryAdmin(MadeByIntake[Delivery]):
         rows = super().get_queryset(request)
         wants_one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
         return rows if wants_one else rows.defer("payload")
+
+    @admin.display(description="event", ordering="event")
+    def word(self, delivery: Delivery) -> str:
+        """The event in one word, as it is sent."""
+        return delivery.event
 
     @admin.display(description="took")
     def duration(self, delivery: Delivery) -> str:

@@ -31,8 +31,8 @@ class WebhookEvent(models.TextChoices):
 class DeliveryState(models.TextChoices):
     """`waiting`: to be tried, for the first time or again. `given-up`: not taken within a day, or never to be."""
 
-    WAITING = "waiting"
-    DELIVERED = "delivered"
+    WAITING = "waiting", "waiting"
+    DELIVERED = "delivered", "delivered"
     GIVEN_UP = "given-up", "given up"
 
 
@@ -69,7 +69,7 @@ class Webhook(models.Model):
     events = models.JSONField(default=list, validators=[validate_events])
     secret = models.CharField(max_length=200, default=new_secret, editable=False)
     active = models.BooleanField(default=True)
-    inactive_why = models.CharField(max_length=MAX_WHY_CHARACTERS, blank=True, editable=False)
+    inactive_why = models.CharField("made inactive because", max_length=MAX_WHY_CHARACTERS, blank=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:
