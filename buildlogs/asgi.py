@@ -27,6 +27,7 @@ from logviewer.live.announce import announcer  # noqa: E402
 from logviewer.live.write_behind import write_behind  # noqa: E402
 from logviewer.upkeep.background import BackgroundUpkeep  # noqa: E402
 from logviewer.upkeep.listening import Listener  # noqa: E402
+from logviewer.webhooks.background import Deliverer  # noqa: E402
 
 FLUSH_SECONDS = 1.0
 """What a database or a Redis that is away may cost at the end of the process; both are told again by what is next."""
@@ -67,6 +68,10 @@ if settings.INSIGHT_IN_SERVER:
     insight = BackgroundInsight()
     insight.start()
     shutdown.at_first(insight.stop)
+if settings.WEBHOOKS_IN_SERVER:
+    deliverer = Deliverer()
+    deliverer.start()
+    shutdown.at_first(deliverer.stop)
 shutdown.at_last(partial(write_behind.flush, FLUSH_SECONDS))
 shutdown.at_last(partial(announcer.flush, FLUSH_SECONDS))
 shutdown.at_last(chunk_store().close)

@@ -100,6 +100,21 @@ class Environment:
                 return self._wrong(name, f"{origin!r} is not an origin such as https://logs.example.org", [])
         return [origin.rstrip("/") for origin in found]
 
+    def origin(self, name: str) -> str | None:
+        """One origin, https://logs.example.org, or None where the variable is not set."""
+        value = self._variables.get(name)
+        if not value:
+            return None
+        parts = _split(value)
+        try:
+            _ = parts.port  # raises where it is no port
+        except ValueError as error:
+            return self._wrong(name, str(error), None)
+        plain = parts.path in ("", "/") and not parts.query and not parts.fragment and "@" not in parts.netloc
+        if parts.scheme not in ("http", "https") or not parts.hostname or not plain:
+            return self._wrong(name, "must be an origin such as https://logs.example.org", None)
+        return value.rstrip("/")
+
     def networks(self, name: str) -> list[IPv4Network | IPv6Network]:
         """A list of addresses and networks, such as 127.0.0.1 or 10.0.0.0/8."""
         found: list[IPv4Network | IPv6Network] = []

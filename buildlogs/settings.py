@@ -17,6 +17,7 @@ CSRF_TRUSTED_ORIGINS = environment.origins("BUILDLOGS_TRUSTED_ORIGINS")
 BEHIND_HTTPS = environment.flag("BUILDLOGS_HTTPS", default=False)
 REDIS_URL = environment.redis("REDIS_URL")
 TRUSTED_PROXIES = environment.networks("BUILDLOGS_TRUSTED_PROXIES")
+PUBLIC_URL = environment.origin("BUILDLOGS_PUBLIC_URL")  # of this site, for links that leave it
 
 # What one token, and one address, may send to one process in a second; 0 is no limit.
 MAX_REQUESTS_PER_SECOND = environment.number("BUILDLOGS_MAX_REQUESTS_PER_SECOND", 5000, least=0, most=10**9)
@@ -36,6 +37,8 @@ LOG_STORE = environment.log_store(
 )
 UPKEEP_IN_SERVER = environment.flag("BUILDLOGS_UPKEEP_IN_SERVER", default=True)
 INSIGHT_IN_SERVER = environment.flag("BUILDLOGS_INSIGHT_IN_SERVER", default=True)
+WEBHOOKS_IN_SERVER = environment.flag("BUILDLOGS_WEBHOOKS_IN_SERVER", default=True)
+WEBHOOK_ALLOW = environment.networks("BUILDLOGS_WEBHOOK_ALLOW")  # inside the network, and yet to be told
 # A build whose writer was not heard for so many seconds is shown as abandoned; a day later it is finished.
 ABANDON_AFTER_SECONDS = environment.number("BUILDLOGS_ABANDON_AFTER", 3600, least=1, most=10**8)
 LISTENING_TIMES = True  # servers note when they could hear writers

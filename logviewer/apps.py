@@ -8,3 +8,9 @@ class LogviewerConfig(AppConfig):
 
     name = "logviewer"
     verbose_name = "buildlogs"
+
+    def ready(self) -> None:
+        """Have what happens to builds and logs written into the outbox of webhooks."""
+        from logviewer.webhooks.outbox import listen
+
+        listen()

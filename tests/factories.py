@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from logviewer.live.store import chunk_store
-from logviewer.models import Build, Builder, LogFile, Project, Step, Token, Visibility
+from logviewer.models import Build, Builder, Delivery, LogFile, Project, Step, Token, Visibility, Webhook
 from logviewer.models.logfile import storage_key
 
 _numbers = count(1)
@@ -70,3 +70,21 @@ def make_token(
 def bearer(token: str) -> dict[str, str]:
     """The header with which the test client sends a token: `client.get(path, **bearer(token))`."""
     return {"HTTP_AUTHORIZATION": f"Bearer {token}"}
+
+
+def make_webhook(
+    url: str = "https://receiver.example/hook",
+    *,
+    project: Project | None = None,
+    events: Iterable[str] = ("buildFinished",),
+    **fields: Any,
+) -> Webhook:
+    """An active webhook of the project."""
+    return Webhook.objects.create(project=project or make_project(), url=url, events=list(events), **fields)
+
+
+def make_delivery(*, webhook: Webhook | None = None, **fields: Any) -> Delivery:
+    """A delivery that is due."""
+    fields.setdefault("payload", "{}")
+    fields.setdefault("event", "buildFinished")
+    return Delivery.objects.create(webhook=webhook or make_webhook(), subject_id=1, **fields)

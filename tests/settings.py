@@ -25,7 +25,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in life: Django's in-memory default knows neither WAL nor several connections that wait for each other.
     DATABASES["default"]["TEST"] = {"NAME": f"{_directory}/test.sqlite3"}
 
-UPKEEP_IN_SERVER = INSIGHT_IN_SERVER = LISTENING_TIMES = False  # as below
+UPKEEP_IN_SERVER = INSIGHT_IN_SERVER = WEBHOOKS_IN_SERVER = LISTENING_TIMES = False  # as below
 WRITE_BEHIND = False  # another thread does not see what a test has not committed, and would wait for its lock
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

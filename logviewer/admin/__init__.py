@@ -6,7 +6,17 @@ from logviewer.admin.build import BuildAdmin, StepAdmin
 from logviewer.admin.logfile import LogFileAdmin
 from logviewer.admin.project import BuilderAdmin, ProjectAdmin
 from logviewer.admin.token import TokenAdmin
+from logviewer.admin.webhook import DeliveryAdmin, WebhookAdmin
 
-__all__ = ["BuildAdmin", "BuilderAdmin", "LogFileAdmin", "ProjectAdmin", "StepAdmin", "TokenAdmin"]
+__all__ = [
+    "BuildAdmin",
+    "BuilderAdmin",
+    "DeliveryAdmin",
+    "LogFileAdmin",
+    "ProjectAdmin",
+    "StepAdmin",
+    "TokenAdmin",
+    "WebhookAdmin",
+]
 
 admin.site.site_header = admin.site.site_title = "buildlogs"

@@ -18,7 +18,7 @@ from django.db.models import QuerySet
 
 from logviewer.chunkstore import LogReader
 from logviewer.insight.inspector import Inspector, UnreadableState
-from logviewer.intake.changes import lock_build, record_event
+from logviewer.intake.changes import lock_build, repeat_event
 from logviewer.live.store import chunk_store
 from logviewer.models import Annotation, Build, Fold, Inspection, LogFile, LogState
 
@@ -204,4 +204,4 @@ def _tell(log: LogFile) -> None:
     finished = LogFile.objects.filter(pk=log.pk, state=LogState.FINISHED)
     for build_id in finished.values_list("step__build_id", flat=True):  # none where the finish is still to be told
         with suppress(Build.DoesNotExist), transaction.atomic():
-            record_event(lock_build(build_id), "logFinished", log.pk)
+            repeat_event(lock_build(build_id), "logFinished", log.pk)

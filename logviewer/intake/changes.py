@@ -7,6 +7,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F, QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 
 from logviewer.intake.errors import AlreadyFinished
@@ -19,6 +20,10 @@ MAX_PRECISION_SECONDS = 10.0
 
 PRECISION_SHARE = 10
 """A tenth of what counts as silence is precise enough, too, where that is short."""
+
+happened = Signal()
+"""Sent with `build`, `event` and `subject_id` inside the transaction that records an event, for what has to be written
+together with it by rooms that this one does not know; what a receiver raises undoes the event."""
 
 
 def lock_build(build_id: int) -> Build:
@@ -88,6 +93,12 @@ def record_event(build: Build, event: BuildEventName, subject_id: int) -> None:
 
     `subject_id` is the id of the build, step or log that the event happened to. A rolled back event was never there.
     """
+    repeat_event(build, event, subject_id)
+    happened.send(sender=Build, build=build, event=event, subject_id=subject_id)
+
+
+def repeat_event(build: Build, event: BuildEventName, subject_id: int) -> None:
+    """As `record_event`, of what happened before and of which there is more to know: it does not happen again."""
     build.version += 1
     build.save()
     announce_event(build, event, subject_id)

@@ -1,4 +1,4 @@
-"""The nouns: projects, builders, builds, steps, log files and what was found in them, tokens.
+"""The nouns: projects, builders, builds, steps, log files and what was found in them, tokens, webhooks.
 
 The database knows of logs, it never holds their bytes; sizes and states of logs kept here are a cache of the chunk
 store's index. Changes of state go through `states`; creating and finishing is intake's business.
@@ -23,6 +23,7 @@ from logviewer.models.states import (
     Visibility,
 )
 from logviewer.models.token import Token, TokenScope
+from logviewer.models.webhook import Delivery, DeliveryState, Webhook, WebhookEvent
 
 __all__ = [
     "SERVER",
@@ -34,6 +35,8 @@ __all__ = [
     "BuildState",
     "Builder",
     "Completeness",
+    "Delivery",
+    "DeliveryState",
     "Fold",
     "IllegalTransition",
     "Inspection",
@@ -50,4 +53,6 @@ __all__ = [
     "Token",
     "TokenScope",
     "Visibility",
+    "Webhook",
+    "WebhookEvent",
 ]

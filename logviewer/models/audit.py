@@ -13,12 +13,13 @@ from logviewer.models.build import Build
 from logviewer.models.logfile import LogFile
 from logviewer.models.project import MAX_SLUG_CHARACTERS, Builder, Project
 from logviewer.models.token import Token
+from logviewer.models.webhook import Webhook
 
 MAX_ACTOR_CHARACTERS = 250
 MAX_TARGET_CHARACTERS = 500
 MAX_REASON_CHARACTERS = 1000
 
-Noun = Project | Builder | Build | LogFile | Token
+Noun = Project | Builder | Build | LogFile | Token | Webhook
 
 
 class Act(models.TextChoices):
@@ -110,7 +111,7 @@ def project_of(noun: Noun) -> Project | None:
     match noun:
         case Project():
             return noun
-        case Builder() | Token():
+        case Builder() | Token() | Webhook():
             return noun.project
         case Build():
             return noun.builder.project
@@ -125,6 +126,8 @@ def target_text(noun: Noun) -> str:
             return noun.slug
         case Token():
             return f"token {noun.name}"
+        case Webhook():
+            return str(noun)
         case Builder():
             return f"{noun.project.slug}/{noun.slug}"
         case Build():

@@ -15,6 +15,7 @@ from logviewer.pages import visible
 from logviewer.pages.filters import Filters
 from logviewer.pages.moments import Age, Elapsed, build_elapsed, duration_text
 from logviewer.pages.page import page
+from logviewer.pages.public import origin_of
 from logviewer.pages.runs import BUILD_FIELDS, runs_of
 from logviewer.pages.status import status_word
 from logviewer.pages.step_trends import StepTrend, slowed, step_trends
@@ -114,6 +115,12 @@ def _rows(builds: list[Build], url: str, usual: float | None, now: datetime) -> 
     ]
 
 
+def _badge_code(builder: Builder, origin: str) -> str:
+    """What shows the builder's badge in a README; a slug has nothing that Markdown would take amiss."""
+    page_address = origin + builder.get_absolute_url()
+    return f"[![{builder.slug}]({page_address}badge.svg)]({page_address})"
+
+
 @page
 def builder(request: HttpRequest, project: str, builder: str) -> HttpResponse:
     """Show one page of the builder's builds."""
@@ -139,6 +146,7 @@ def builder(request: HttpRequest, project: str, builder: str) -> HttpResponse:
         "results": Results.values,
         "older": filters.query(shown[-1].number) if len(builds) > BUILDS_A_PAGE else None,
         "newest": filters.query(None) if filters.before is not None else None,
+        "badge_code": _badge_code(found, origin_of(request)),
         "server": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "logviewer/builder.html", context)

@@ -2,9 +2,11 @@
 
 from django.urls import path
 
+from logviewer.pages.badge import badge
 from logviewer.pages.build import build
 from logviewer.pages.builder import builder
 from logviewer.pages.favicon import favicon
+from logviewer.pages.feed import feed
 from logviewer.pages.index import index
 from logviewer.pages.log import log
 from logviewer.pages.project import project
@@ -16,6 +18,8 @@ urlpatterns = [
     path("favicon.ico", favicon, name="favicon"),
     path("p/<str:project>/", project, name="project"),
     path("p/<str:project>/<str:builder>/", builder, name="builder"),
+    path("p/<str:project>/<str:builder>/feed.atom", feed, name="feed"),
+    path("p/<str:project>/<str:builder>/badge.svg", badge, name="badge"),
     path("p/<str:project>/<str:builder>/<int:number>/", build, name="build"),
     path("p/<str:project>/<str:builder>/<int:number>/<str:step>/<str:log>/", log, name="log"),
 ]

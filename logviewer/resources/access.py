@@ -148,6 +148,30 @@ def readable_project(caller: Caller, slug: str) -> Project:
     return project
 
 
+def administrable_project(caller: Caller, slug: str) -> Project:
+    """The project of that slug, for who may say what is done with it: staff, and tokens with the scope `admin`.
+
+    Raises:
+        Unauthenticated: nobody is asking: what exists is then not even looked up.
+        Forbidden: the project may be seen, but not administered.
+        NotFound: there is none, or it is private, and not for this caller's eyes.
+    """
+    if caller.token is None and not caller.user.is_authenticated:
+        raise Unauthenticated("this needs a token with the scope 'admin': send 'Authorization: Bearer TOKEN'")
+    project = Project.objects.filter(slug=slug).first() if "\0" not in slug else None
+    if project is None:
+        raise NotFound("project")
+    if caller.is_staff:
+        return project
+    if caller.covers(project):
+        if not caller.holds(TokenScope.ADMIN):
+            raise Forbidden("this token lacks the scope 'admin'")
+        return project
+    if project.visibility == Visibility.PRIVATE:
+        raise NotFound("project")
+    raise Forbidden("this needs a token of the project with the scope 'admin'")
+
+
 def readable_build(caller: Caller, build_id: int) -> Build:
     """The build with its builder and project, fetched in one query; NotFound, Forbidden."""
     build = _build(build_id)

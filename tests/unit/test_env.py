@@ -98,6 +98,22 @@ def test_what_is_not_an_origin_is_refused_by_name(value):
     assert only_problem(environment).startswith(f"ORIGINS: {value!r}")
 
 
+def test_one_origin_loses_its_last_slash_too():
+    environment = Environment({"SITE": "https://logs.example.org:8443/"})
+    assert environment.origin("SITE") == "https://logs.example.org:8443"
+    assert environment.origin("UNSET") is None
+
+
+@pytest.mark.parametrize(
+    "value", ["logs.example.org", "ftp://a.example", "https://u:secret@a.example", "https://a.example/p", "http://a:b"]
+)
+def test_what_is_not_one_origin_is_refused_by_name_and_not_repeated(value):
+    environment = Environment({"SITE": value})
+    assert environment.origin("SITE") is None
+    assert only_problem(environment).startswith("SITE: ")
+    assert "secret" not in only_problem(environment)
+
+
 @pytest.mark.parametrize("value", ["a b", "/x", "logs.example.org:8000", "https://logs.example.org", "-"])
 def test_what_is_not_a_host_is_refused_by_name(value):
     environment = Environment({"HOSTS": f"fine.example,{value}"})

@@ -11,7 +11,7 @@ from prometheus_client.metrics_core import Metric
 from logviewer import __version__
 from logviewer.doors.metrics.collectors import site_collector
 from logviewer.doors.metrics.door import registry
-from logviewer.doors.metrics.site import DiskFigures, LogFigures, SiteFigures
+from logviewer.doors.metrics.site import DiskFigures, LogFigures, SiteFigures, WebhookFigures
 from logviewer.doors.metrics.traffic import DOORS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,7 +22,7 @@ ROW = re.compile(r"^\| `(?P<name>[a-z_]+)` \| (?P<type>[a-z]+) \| (?P<meaning>[^
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> dict[str, Metric]:
     """All that is ever told, by the name it has in the text format."""
-    figures = SiteFigures(LogFigures(0, 0, {}), DiskFigures(1, 1))
+    figures = SiteFigures(LogFigures(0, 0, {}), DiskFigures(1, 1), WebhookFigures(0, 0.0))
     monkeypatch.setattr(site_collector, "figures", figures)
     return {shown_name(family): family for family in registry.collect()}
 

@@ -17,6 +17,7 @@ from logviewer.live import chunk_store
 from logviewer.live.announce import announcer
 from logviewer.live.hub import all_hubs
 from logviewer.live.threads import Occupancy, reading, writing
+from logviewer.webhooks.background import RESULTS, results
 
 
 class TrafficCollector(Collector):
@@ -107,6 +108,19 @@ class LoadCollector(Collector):
             yield family
 
 
+class WebhookCollector(Collector):
+    """What came of telling webhooks."""
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield the family."""
+        yield _counter_by(
+            "buildlogs_webhook_deliveries",
+            "Attempts to tell a webhook, by what came of them.",
+            "result",
+            [(word, results[word]) for word in RESULTS],
+        )
+
+
 class BuildCollector(Collector):
     """Which buildlogs this is."""
 
@@ -123,7 +137,7 @@ class SiteCollector(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """Yield the families."""
-        logs, disk = self.figures.logs, self.figures.disk
+        logs, disk, webhooks = self.figures.logs, self.figures.disk, self.figures.webhooks
         if logs is not None:
             yield _gauge("buildlogs_open_logs", "Logs of the site that are being written.", logs.open)
             yield _gauge("buildlogs_seal_queue_logs", "Logs that are finished and not sealed yet.", logs.to_seal)
@@ -132,6 +146,13 @@ class SiteCollector(Collector):
                 "Bytes that the logs take, by form; archived ones lie in another store.",
                 "form",
                 logs.stored_bytes.items(),
+            )
+        if webhooks is not None:
+            yield _gauge("buildlogs_webhook_waiting_deliveries", "Deliveries that wait to be tried.", webhooks.waiting)
+            yield _gauge(
+                "buildlogs_webhook_oldest_waiting_seconds",
+                "Age of the oldest of them, 0 where none waits.",
+                webhooks.oldest_seconds,
             )
         if disk is not None:
             yield _gauge("buildlogs_disk_size_bytes", "Size of the data directory's file system.", disk.size)
@@ -144,7 +165,8 @@ site_collector = SiteCollector()
 def make_registry() -> CollectorRegistry:
     """All that is told, of this process and for this site."""
     registry = CollectorRegistry(auto_describe=False)
-    for collector in (TrafficCollector(traffic), LiveCollector(), LoadCollector(), site_collector, BuildCollector()):
+    own = (TrafficCollector(traffic), LiveCollector(), LoadCollector(), WebhookCollector(), BuildCollector())
+    for collector in (*own, site_collector):
         registry.register(collector)
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)

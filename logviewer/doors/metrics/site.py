@@ -16,9 +16,10 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.models import Sum
+from django.db.models import Count, Min, Sum
+from django.utils import timezone
 
-from logviewer.models import LogFile, LogForm, LogState
+from logviewer.models import Delivery, LogFile, LogForm, LogState
 from logviewer.upkeep.sealing import waiting_logs
 
 logger = logging.getLogger(__name__)
@@ -44,6 +45,15 @@ class LogFigures:
 
 
 @dataclass(frozen=True)
+class WebhookFigures:
+    """What the database says of deliveries that wait to be tried, again or for the first time."""
+
+    waiting: int
+    oldest_seconds: float
+    """Since what the oldest of them tells of happened; 0 where none waits."""
+
+
+@dataclass(frozen=True)
 class DiskFigures:
     """The file system of the data directory, in bytes; `free` is what an ordinary user may still write."""
 
@@ -57,6 +67,7 @@ class SiteFigures:
 
     logs: LogFigures | None = None
     disk: DiskFigures | None = None
+    webhooks: WebhookFigures | None = None
 
 
 class Site:
@@ -64,6 +75,7 @@ class Site:
 
     def __init__(self) -> None:
         self._logs: LogFigures | None = None
+        self._webhooks: WebhookFigures | None = None
         self._ask_again_at = 0.0
         self._asking: asyncio.Future[SiteFigures] | None = None
 
@@ -80,22 +92,22 @@ class Site:
             return SiteFigures()
 
     def _ask(self) -> SiteFigures:
-        return SiteFigures(self._ask_database(), _disk(settings.DATA_DIR))
+        self._ask_database()
+        return SiteFigures(self._logs, _disk(settings.DATA_DIR), self._webhooks)
 
-    def _ask_database(self) -> LogFigures | None:
+    def _ask_database(self) -> None:
         began = time.monotonic()
         if began < self._ask_again_at:
-            return self._logs
+            return
         try:
-            self._logs = _logs()
+            self._logs, self._webhooks = _logs(), _webhooks()
         except Error as error:
             logger.warning("metrics go without the database: %s", error)
-            self._logs = None
+            self._logs = self._webhooks = None
         finally:
             connection.close()  # an idle thread holds none
         took = time.monotonic() - began
         self._ask_again_at = 0.0 if self._logs is None else began + max(REMEMBERED_SECONDS, COST_FACTOR * took)
-        return self._logs
 
 
 def _logs() -> LogFigures:
@@ -106,6 +118,14 @@ def _logs() -> LogFigures:
         stored[form] = text_bytes if form == LogForm.PLAIN else sealed_bytes
     open_logs = LogFile.objects.filter(state=LogState.OPEN).count()
     return LogFigures(open_logs, waiting_logs().count(), stored)
+
+
+def _webhooks() -> WebhookFigures:
+    """Ask the database: the index of what is due has nothing else in it."""
+    found = Delivery.objects.filter(next_try_at__isnull=False).aggregate(waiting=Count("pk"), oldest=Min("created_at"))
+    oldest = found["oldest"]
+    age_seconds = 0.0 if oldest is None else (timezone.now() - oldest).total_seconds()
+    return WebhookFigures(found["waiting"], max(0.0, age_seconds))
 
 
 def _disk(directory: Path) -> DiskFigures | None:

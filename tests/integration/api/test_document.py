@@ -33,6 +33,10 @@ CONTRACT = {
     "/api/v1/logs/{log_id}/progressiveText": {"get"},
     "/api/v1/logs/{log_id}/raw": {"get"},
     "/api/v1/logs/{log_id}/search": {"get"},
+    "/api/v1/projects/{slug}/webhooks": {"get", "post"},
+    "/api/v1/webhooks/{webhook_id}": {"get", "patch", "delete"},
+    "/api/v1/webhooks/{webhook_id}/deliveries": {"get"},
+    "/api/v1/deliveries/{delivery_id}/retry": {"post"},
 }
 
 

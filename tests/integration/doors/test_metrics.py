@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ import pytest
 from channels.routing import URLRouter
 from channels.testing import HttpCommunicator
 from django.db import OperationalError
+from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from logviewer.doors.metrics import door, site
 from logviewer.doors.routing import http_doors
 from logviewer.models import LogForm, LogState
-from tests.factories import make_log, make_project, make_step, make_token
+from tests.factories import make_delivery, make_log, make_project, make_step, make_token, make_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
 application = URLRouter(http_doors)
@@ -103,6 +105,27 @@ async def test_logs_are_counted_by_state_and_weighed_by_form() -> None:
     stored = {form: value(found, "buildlogs_stored_bytes", form=form) for form in ("plain", "sealed", "archived")}
     assert stored == {"plain": 1500, "sealed": 700, "archived": 60}
     assert 0 < value(found, "buildlogs_disk_free_bytes") <= value(found, "buildlogs_disk_size_bytes")
+
+
+async def test_deliveries_that_wait_are_counted_and_the_oldest_told() -> None:
+    def write() -> None:
+        webhook = make_webhook()
+        make_delivery(webhook=webhook)
+        make_delivery(webhook=webhook, created_at=timezone.now() - timedelta(hours=1))
+        over = {"state": "delivered", "next_try_at": None}
+        make_delivery(webhook=webhook, created_at=timezone.now() - timedelta(days=1), **over)
+
+    token = await make(make_token)
+    found = await families(token)
+    assert value(found, "buildlogs_webhook_waiting_deliveries") == 0
+    assert value(found, "buildlogs_webhook_oldest_waiting_seconds") == 0
+    await make(write)
+    door.site = site.Site()
+    found = await families(token)
+    assert value(found, "buildlogs_webhook_waiting_deliveries") == 2
+    assert 3600 <= value(found, "buildlogs_webhook_oldest_waiting_seconds") < 3700
+    attempts = {sample.labels["result"] for sample in found["buildlogs_webhook_deliveries"].samples}
+    assert attempts == {"delivered", "failed", "given-up"}
 
 
 async def test_what_the_database_said_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:

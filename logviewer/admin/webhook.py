@@ -1,0 +1,192 @@
+"""Webhooks in the admin, and what became of their deliveries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from logviewer.admin.noun import MadeByIntake, NounAdmin
+from logviewer.models import Actor, Delivery, Webhook, WebhookEvent
+from logviewer.models.webhook import MAX_URL_CHARACTERS
+from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
+from logviewer.webhooks.registry import (
+    change_webhook,
+    check_receiver,
+    check_room,
+    create_webhook,
+    delete_webhook,
+    retry_delivery,
+)
+
+if TYPE_CHECKING:
+    _WebhookModelForm = forms.ModelForm[Webhook]
+else:
+    _WebhookModelForm = forms.ModelForm  # takes no type in brackets while it runs
+
+MADE = ("project", "url", "events", "active")
+
+
+class WebhookForm(_WebhookModelForm):
+    """A webhook's form, its events as boxes to tick."""
+
+    url = forms.CharField(
+        label="Address",
+        max_length=MAX_URL_CHARACTERS,
+        widget=forms.URLInput(attrs={"class": "vURLField"}),
+        help_text="http or https, and not inside the network unless BUILDLOGS_WEBHOOK_ALLOW names it.",
+    )
+    events = forms.MultipleChoiceField(
+        choices=WebhookEvent.choices,
+        widget=forms.CheckboxSelectMultiple,
+        initial=[WebhookEvent.BUILD_FINISHED],
+    )
+
+    def clean_url(self) -> str:
+        """Refuse what could never be sent to."""
+        url: str = self.cleaned_data["url"]
+        try:
+            check_receiver(url)
+        except BadAddress as error:
+            raise ValidationError(f"The address {error}.", code="address") from None
+        return url
+
+    def clean(self) -> dict[str, Any] | None:
+        """Refuse one more than a project may have."""
+        cleaned = super().clean()
+        project = self.cleaned_data.get("project")
+        if self.instance.pk is None and project is not None:
+            try:
+                check_room(project)
+            except TooManyWebhooks as error:
+                raise ValidationError(f"{error}.", code="too-many") from None
+        return cleaned
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who is at work here, for the audit log."""
+    return Actor(request.user.get_username(), user_id=request.user.pk)
+
+
+@admin.register(Webhook)
+class WebhookAdmin(NounAdmin[Webhook]):
+    """Addresses that are told of a project's events. A secret is shown once, in the message after the making."""
+
+    form = WebhookForm
+    list_display = ["__str__", "project", "url", "event_words", "active", "created_at"]
+    list_filter = ["active", "project"]
+    list_select_related = ["project"]
+    search_fields = ["url", "project__slug"]
+    autocomplete_fields = ["project"]
+    actions = None
+
+    @admin.display(description="events")
+    def event_words(self, webhook: Webhook) -> str:
+        """The events in one line."""
+        return ", ".join(webhook.events)
+
+    @admin.display(description="deliveries")
+    def deliveries(self, webhook: Webhook) -> SafeString:
+        """A link to the webhook's deliveries."""
+        address = reverse("admin:logviewer_delivery_changelist")
+        return format_html('<a href="{}?webhook__id__exact={}">What became of them</a>', address, webhook.pk)
+
+    def get_fields(
+        self, request: HttpRequest, obj: Webhook | None = None
+    ) -> list[str | list[str] | tuple[str, ...] | tuple[()]]:
+        """What is asked for when a webhook is made, and what is known of one that there is."""
+        if obj is None:
+            return ["project", "url", "events"]
+        return [*MADE, "inactive_why", "created_at", "deliveries"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> list[str]:
+        """A webhook stays with its project."""
+        return [] if obj is None else ["project", "inactive_why", "created_at", "deliveries"]
+
+    def save_model(self, request: HttpRequest, obj: Webhook, form: ModelForm[Webhook], change: bool) -> None:
+        """Make it and show its secret, or change it; the message travels in a cookie and is not kept."""
+        if change:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+            change_webhook(obj, changes, actor_of(request))
+            return
+        made = create_webhook(obj.project, obj.url, obj.events, actor_of(request))
+        obj.pk, obj.secret = made.pk, made.secret
+        obj._state.adding = False
+        messages.warning(request, f"The secret is {made.secret} : copy it now, it is not shown again.")
+
+    def get_deleted_objects(
+        self, objs: QuerySet[Webhook] | Sequence[Webhook], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """What goes with webhooks: their deliveries, counted and not listed, which nobody deletes one by one."""
+        found = list(objs)
+        counts = {"webhooks": len(found), "deliveries": Delivery.objects.filter(webhook__in=found).count()}
+        return [str(webhook) for webhook in found], counts, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: Webhook) -> None:
+        """Delete it, and say who did."""
+        delete_webhook(obj, actor_of(request))
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(MadeByIntake[Delivery]):
+    """What was, or is to be, told to a webhook: to look at, and to have sent again."""
+
+    list_display = ["created_at", "webhook", "word", "state", "status", "why", "attempts", "duration", "next", "name"]
+    list_filter = ["state", "event", "webhook__project"]
+    list_select_related = ["webhook__project"]
+    search_fields = ["name", "webhook__project__slug"]
+    date_hierarchy = None
+    fields = [
+        *("name", "webhook", "event", "subject_id", "state", "attempts", "status", "why", "duration"),
+        *("created_at", "tried_at", "next_try_at", "give_up_at", "payload"),
+    ]
+    readonly_fields = ["duration"]
+    actions = cast(Any, ["send_again"])  # what is made by intake has none as a rule
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
+        """Deliveries; a list does without what was sent."""
+        rows = super().get_queryset(request)
+        wants_one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
+        return rows if wants_one else rows.defer("payload")
+
+    @admin.display(description="event", ordering="event")
+    def word(self, delivery: Delivery) -> str:
+        """The event in one word, as it is sent."""
+        return delivery.event
+
+    @admin.display(description="took")
+    def duration(self, delivery: Delivery) -> str:
+        """How long the last attempt took."""
+        return "" if delivery.duration_ms is None else f"{delivery.duration_ms} ms"
+
+    @admin.display(description="next try", ordering="next_try_at")
+    def next(self, delivery: Delivery) -> Any:
+        """When it is tried again."""
+        return delivery.next_try_at
+
+    def has_send_permission(self, request: HttpRequest) -> bool:
+        """Who may change webhooks may have them told again."""
+        return request.user.has_perm("logviewer.change_webhook")
+
+    @admin.action(description="Send the chosen deliveries again", permissions=["send"])
+    def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
+        """Have them sent now, whatever became of them before; those of inactive webhooks stay."""
+        sent = left = 0
+        for delivery in queryset:
+            try:
+                retry_delivery(delivery, actor_of(request))
+                sent += 1
+            except Inactive:
+                left += 1
+        messages.success(request, f"{sent} deliver{'y is' if sent == 1 else 'ies are'} sent again.")
+        if left:
+            messages.warning(request, f"{left} stay: their webhooks are inactive.")

@@ -1,0 +1,44 @@
+"""The outbox: what is to be told is a row from the instant that the build or log has finished, or it never did."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from logviewer.intake.changes import happened
+from logviewer.models import Build, Delivery, Webhook, WebhookEvent
+from logviewer.models.webhook import new_name
+from logviewer.webhooks.payload import body_of, facts_of
+
+news = threading.Event()
+"""Set where something was put into the outbox by this process; others find it within seconds."""
+
+
+def listen() -> None:
+    """Take down what happens from now on."""
+    happened.connect(_take_down, dispatch_uid="webhooks")
+
+
+def _take_down(*, build: Build, event: str, subject_id: int, **_signal: Any) -> None:
+    """Write a delivery for each active webhook of the build's project that wants the event.
+
+    In the transaction of the event. One query where no webhook wants it; three at most.
+    """
+    if event not in WebhookEvent.values:
+        return
+    webhooks = Webhook.objects.filter(project=build.builder.project_id, active=True).only("pk", "events")
+    wanting = [webhook for webhook in webhooks if event in webhook.events]
+    if not wanting:
+        return
+    kind, at = WebhookEvent(event), timezone.now()
+    facts = facts_of(kind, build, subject_id, at)
+    deliveries = []
+    for webhook in wanting:
+        name = new_name()
+        body = body_of(facts, name)
+        deliveries.append(Delivery(webhook=webhook, name=name, event=kind, subject_id=subject_id, payload=body))
+    Delivery.objects.bulk_create(deliveries)
+    transaction.on_commit(news.set)

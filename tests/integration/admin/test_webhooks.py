@@ -1,0 +1,120 @@
+"""Webhooks in the admin: made, changed, deleted, and their deliveries sent again."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+from logviewer.models import AuditEntry, Delivery, DeliveryState, Webhook
+from logviewer.webhooks.registry import MAX_WEBHOOKS
+from tests.factories import make_delivery, make_project, make_webhook
+
+pytestmark = pytest.mark.django_db
+
+WEBHOOKS = "/admin/logviewer/webhook/"
+DELIVERIES = "/admin/logviewer/delivery/"
+URL = "https://receiver.example/hook"
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+def test_a_webhook_is_made_and_its_secret_shown_once(admin: Client) -> None:
+    project = make_project()
+    made = {"project": project.pk, "url": URL, "events": ["buildFinished"]}
+    page = admin.post(f"{WEBHOOKS}add/", made, follow=True).content.decode()
+    webhook = Webhook.objects.get()
+    found = re.search(r"The secret is (\S+) :", page)
+    assert found is not None
+    assert found[1].replace("&#x3D;", "=") == webhook.secret
+    assert (webhook.project, webhook.url, webhook.events, webhook.active) == (project, URL, ["buildFinished"], True)
+    for place in (WEBHOOKS, f"{WEBHOOKS}{webhook.pk}/change/"):
+        assert webhook.secret not in admin.get(place).content.decode()
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.act) == ("ada", "create")
+
+
+def test_a_webhook_is_changed_and_deleted_and_the_audit_log_says_who(admin: Client) -> None:
+    webhook = make_webhook(inactive_why="410", active=False)
+    changes = {"url": URL, "events": ["logFinished"], "active": "on"}
+    assert admin.post(f"{WEBHOOKS}{webhook.pk}/change/", changes).status_code == 302
+    webhook.refresh_from_db()
+    assert (webhook.events, webhook.active, webhook.inactive_why) == (["logFinished"], True, "")
+    make_delivery(webhook=webhook)
+    assert "Deliveries: 1" in admin.get(f"{WEBHOOKS}{webhook.pk}/delete/").content.decode()
+    assert admin.post(f"{WEBHOOKS}{webhook.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not Webhook.objects.exists()
+    assert not Delivery.objects.exists()
+    assert [entry.act for entry in AuditEntry.objects.order_by("pk")] == ["change", "delete"]
+
+
+@pytest.mark.bad_input("a webhook to an address inside the network")
+def test_an_address_inside_the_network_is_refused_by_the_form(admin: Client) -> None:
+    made = {"project": make_project().pk, "url": "http://127.0.0.1/", "events": ["buildFinished"]}
+    page = admin.post(f"{WEBHOOKS}add/", made)
+    assert page.status_code == 200
+    assert "inside the network" in page.content.decode()
+    assert not Webhook.objects.exists()
+
+
+@pytest.mark.bad_input("one webhook more than a project may have")
+def test_one_too_many_is_refused_by_the_form(admin: Client) -> None:
+    for _ in range(MAX_WEBHOOKS):
+        make_webhook()
+    made = {"project": make_project().pk, "url": URL, "events": ["buildFinished"]}
+    page = admin.post(f"{WEBHOOKS}add/", made)
+    assert "may not have more" in page.content.decode()
+    assert Webhook.objects.count() == MAX_WEBHOOKS
+
+
+def test_deliveries_say_what_became_of_them_and_are_sent_again(admin: Client) -> None:
+    over = {"state": DeliveryState.GIVEN_UP, "next_try_at": None}
+    delivery = make_delivery(why="the receiver answered 418", status=418, duration_ms=77, payload='{"a":1}', **over)
+    left = make_delivery(webhook=make_webhook(active=False), **over)
+    page = admin.get(DELIVERIES).content.decode()
+    assert "the receiver answered 418" in page
+    assert "77 ms" in page
+    shown = admin.get(f"{DELIVERIES}{delivery.pk}/change/").content.decode()
+    assert "{&quot;a&quot;:1}" in shown
+    chosen = {"action": "send_again", "_selected_action": [delivery.pk, left.pk]}
+    answer = admin.post(DELIVERIES, chosen, follow=True).content.decode()
+    assert "1 delivery is sent again" in answer
+    assert "1 stay" in answer
+    delivery.refresh_from_db()
+    left.refresh_from_db()
+    assert (delivery.state, left.state) == (DeliveryState.WAITING, DeliveryState.GIVEN_UP)
+    assert AuditEntry.objects.get().details == {"sent_again": delivery.name}
+
+
+def test_who_may_only_look_cannot_send_again(client: Client) -> None:
+    user = User.objects.create(username="bob", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_delivery"))
+    client.force_login(user)
+    delivery = make_delivery(state=DeliveryState.GIVEN_UP, next_try_at=None)
+    assert client.get(DELIVERIES).status_code == 200
+    client.post(DELIVERIES, {"action": "send_again", "_selected_action": [delivery.pk]})
+    delivery.refresh_from_db()
+    assert delivery.state == DeliveryState.GIVEN_UP
+
+
+@pytest.mark.parametrize("place", [WEBHOOKS, DELIVERIES])
+def test_a_list_asks_as_often_for_many_as_for_few(admin: Client, place: str) -> None:
+    counts = []
+    for number in (2, 7):
+        for each in range(number):
+            make_delivery(webhook=make_webhook(project=make_project(f"p{number}-{each}")))
+        with CaptureQueriesContext(connection) as queries:
+            assert admin.get(place, {"q": "p2"}).status_code == 200
+            assert admin.get(place).status_code == 200
+        counts.append(len(queries))
+    assert counts[0] == counts[1]
+    assert all("payload" not in query["sql"] for query in queries.captured_queries)
+    assert Delivery.objects.count() == 9
