@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from logviewer.api.health import healthz, readyz
 from logviewer.api.root import api
@@ -12,7 +13,9 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/v1/", api.urls),
+    # Passwords are taken where they are counted, and nowhere else.
     path("admin/login/", to_sign_in),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="logviewer:password")),
     path("admin/", admin.site.urls),
     path("", include("logviewer.pages.urls", namespace="logviewer")),
 ]

@@ -125,7 +125,7 @@ class Gallery:
             context.close()
 
     def _sign_in(self, page: Page) -> None:
-        page.goto("/admin/login/?next=/admin/")
+        page.goto("/login/?next=/admin/")
         page.locator("#id_username").fill(ADMIN)
         page.locator("#id_password").fill(PASSWORD)
         page.locator("[type=submit]").click()
