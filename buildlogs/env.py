@@ -12,7 +12,6 @@ import secrets
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,20 +27,9 @@ DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
-MAX_OIDC_NAME_CHARACTERS = 40
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 
 Fallback = TypeVar("Fallback")
-
-
-@dataclass(frozen=True)
-class OidcProvider:
-    """Where people sign in by OpenID Connect: `issuer` is its address, `name` what the button says."""
-
-    issuer: str
-    client_id: str
-    client_secret: str
-    name: str
 
 
 class Environment:
@@ -176,32 +164,27 @@ class Environment:
             return self._wrong(name, "must look like https://s3.example.org or http://127.0.0.1:9000", None)
         return value.rstrip("/")
 
-    def oidc(self, prefix: str) -> OidcProvider | None:
-        """The provider for signing in, from PREFIX_ISSUER, _CLIENT_ID, _CLIENT_SECRET, _NAME; None where none is set.
-
-        The secret is never repeated in what is wrong.
-        """
-        issuer_name = f"{prefix}_ISSUER"
-        issuer, client_id, secret, name = (
-            self._variables.get(f"{prefix}_{word}", "").strip()
-            for word in ("ISSUER", "CLIENT_ID", "CLIENT_SECRET", "NAME")
-        )
-        if not (issuer or client_id or secret or name):
+    def issuer(self, name: str) -> str | None:
+        """The address of an OpenID provider, https://host or with a path; None where the variable is not set."""
+        value = self._variables.get(name)
+        if not value:
             return None
-        needed = {"ISSUER": issuer, "CLIENT_ID": client_id, "CLIENT_SECRET": secret}
-        for word, value in needed.items():
-            if not value:
-                return self._wrong(f"{prefix}_{word}", "is missing, while others of its kind are set", None)
-        parts = _split(issuer)
+        parts = _split(value)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
-            return self._wrong(issuer_name, "must look like https://login.example.org", None)
+            return self._wrong(name, "must look like https://login.example.org", None)
         if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
-            return self._wrong(issuer_name, "must be https: whoever is on the way could sign in as anybody", None)
-        if not (name or "OpenID Connect").isprintable() or len(name) > MAX_OIDC_NAME_CHARACTERS:
+            return self._wrong(name, "must be https: whoever is on the way could sign in as anybody", None)
+        return value.rstrip("/")
+
+    def together(self, names: Sequence[str]) -> bool:
+        """Whether all of the variables are set; that some are and others not is wrong."""
+        missing = [name for name in names if not self._variables.get(name)]
+        if missing and len(missing) < len(names):
+            others = ", ".join(name for name in names if name not in missing)
             return self._wrong(
-                f"{prefix}_NAME", f"must be at most {MAX_OIDC_NAME_CHARACTERS} printable characters", None
+                missing[0], f"is missing, while {others} {'is' if ',' not in others else 'are'} set", False
             )
-        return OidcProvider(issuer.rstrip("/"), client_id, secret, name or "OpenID Connect")
+        return not missing
 
     def log_store(
         self, name: str, logs_directory: Path, endpoint: str | None, region: str | None

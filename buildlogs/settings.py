@@ -17,8 +17,13 @@ CSRF_TRUSTED_ORIGINS = environment.origins("BUILDLOGS_TRUSTED_ORIGINS")
 BEHIND_HTTPS = environment.flag("BUILDLOGS_HTTPS", default=False)
 REDIS_URL = environment.redis("REDIS_URL")
 TRUSTED_PROXIES = environment.networks("BUILDLOGS_TRUSTED_PROXIES")
-OIDC = environment.oidc("BUILDLOGS_OIDC")
-OIDC_NAME = "" if OIDC is None else OIDC.name
+
+# Signing in by OpenID Connect, beside passwords, where there is a provider.
+OIDC_ISSUER = environment.issuer("BUILDLOGS_OIDC_ISSUER")
+OIDC_CLIENT_ID = environment.text("BUILDLOGS_OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = environment.text("BUILDLOGS_OIDC_CLIENT_SECRET")
+OIDC_NAME = environment.text("BUILDLOGS_OIDC_NAME", "OpenID Connect")
+OIDC = environment.together(["BUILDLOGS_OIDC_ISSUER", "BUILDLOGS_OIDC_CLIENT_ID", "BUILDLOGS_OIDC_CLIENT_SECRET"])
 
 # What one token, and one address, may send to one process in a second; 0 is no limit.
 MAX_REQUESTS_PER_SECOND = environment.number("BUILDLOGS_MAX_REQUESTS_PER_SECOND", 5000, least=0, most=10**9)
@@ -131,7 +136,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "logviewer:login"
 LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "/"
-if OIDC is not None:  # else nothing of allauth is loaded (ADR 29)
+if OIDC:  # else nothing of allauth is loaded (ADR 29)
     INSTALLED_APPS[-1:-1] = [  # before our own, whose admin takes some of theirs away
         "allauth",
         "allauth.account",
@@ -153,10 +158,10 @@ if OIDC is not None:  # else nothing of allauth is loaded (ADR 29)
             "APPS": [
                 {
                     "provider_id": "oidc",
-                    "name": OIDC.name,
-                    "client_id": OIDC.client_id,
-                    "secret": OIDC.client_secret,
-                    "settings": {"server_url": OIDC.issuer, "oauth_pkce_enabled": True},
+                    "name": OIDC_NAME,
+                    "client_id": OIDC_CLIENT_ID,
+                    "secret": OIDC_CLIENT_SECRET,
+                    "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
                 }
             ],
         }

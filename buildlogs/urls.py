@@ -20,7 +20,7 @@ urlpatterns = [
     path("", include("logviewer.pages.urls", namespace="logviewer")),
 ]
 
-if settings.OIDC is not None:
+if settings.OIDC:
     from logviewer.pages.oidc import oidc_callback, oidc_login  # imports allauth, whose models are not always there
 
     # allauth looks for these names, with this argument.

@@ -4,9 +4,12 @@ from django.contrib import admin
 
 from logviewer.admin.build import BuildAdmin, StepAdmin
 from logviewer.admin.logfile import LogFileAdmin
+from logviewer.admin.member import MemberAdmin
+from logviewer.admin.oidc import take_away
 from logviewer.admin.project import BuilderAdmin, ProjectAdmin
 from logviewer.admin.token import TokenAdmin
 
-__all__ = ["BuildAdmin", "BuilderAdmin", "LogFileAdmin", "ProjectAdmin", "StepAdmin", "TokenAdmin"]
+__all__ = ["BuildAdmin", "BuilderAdmin", "LogFileAdmin", "MemberAdmin", "ProjectAdmin", "StepAdmin", "TokenAdmin"]
 
 admin.site.site_header = admin.site.site_title = "buildlogs"
+take_away()

@@ -79,7 +79,7 @@ class SignIn(LoginView):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         """The form, and the other way in."""
-        return {**super().get_context_data(**kwargs), "oidc_name": settings.OIDC_NAME, "title": "Sign in"}
+        return {**super().get_context_data(**kwargs), "oidc_name": settings.OIDC_NAME if settings.OIDC else ""}
 
     def form_invalid(self, form: AuthenticationForm) -> HttpResponse:
         """Show what was wrong; 429 where it was too much."""
