@@ -180,10 +180,8 @@ class Environment:
         """Whether all of the variables are set; that some are and others not is wrong."""
         missing = [name for name in names if not self._variables.get(name)]
         if missing and len(missing) < len(names):
-            others = ", ".join(name for name in names if name not in missing)
-            return self._wrong(
-                missing[0], f"is missing, while {others} {'is' if ',' not in others else 'are'} set", False
-            )
+            others = " and ".join(name for name in names if name not in missing)
+            return self._wrong(missing[0], f"is missing beside {others}: set all of them or none", False)
         return not missing
 
     def log_store(

@@ -49,7 +49,7 @@ def callers(project: Project) -> list[Caller]:
         access.identify(None, locked),
         access.identify(None, User.objects.get(username="bob")),
         access.identify(None, User.objects.create_user("eva", is_staff=True)),
-        access.identify(None, User.objects.create_superuser("root", is_staff=False)),
+        access.identify(None, User.objects.create_user("root", is_superuser=True)),
         *(access.identify(f"Bearer {token}", ann) for token in tokens),
     ]
 
