@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from django.contrib.auth.models import Group, User
+from django.utils import timezone
 from ninja import Query, Router, Status
 from pydantic import Field
 
@@ -83,7 +84,7 @@ def list_tokens(request: ApiRequest, slug: str, query: Query[PageQuery]) -> Page
 def post_token(request: ApiRequest, slug: str, body: TokenToIssue) -> Status[IssuedTokenShape]:
     """The answer's `token` is its text: shown once, kept nowhere."""
     project = administered_project(request.auth, slug)
-    _check_not_longer(request.auth, body)
+    _check_end(request.auth, body)
     scopes = list(dict.fromkeys(str(scope) for scope in body.scopes))
     token, text = issue_token(request.auth.actor, body.name, project=project, scopes=scopes, expires_at=body.expires_at)
     return Status(201, IssuedTokenShape(**token_shape(token), token=text))
@@ -115,8 +116,10 @@ def _user_or_group(body: MemberToSet) -> tuple[User | None, Group | None]:
     return None, group
 
 
-def _check_not_longer(caller: Caller, body: TokenToIssue) -> None:
-    """Invalid where a token would make one that outlives it: a leaked one must not become everlasting."""
+def _check_end(caller: Caller, body: TokenToIssue) -> None:
+    """Invalid for an end that is over, or after the end of the token that asks: a leaked one must not live on."""
+    if body.expires_at is not None and body.expires_at <= timezone.now():
+        raise Invalid({"expires_at": ["is over already"]})
     own_end = None if caller.token is None else caller.token.expires_at
     if own_end is not None and (body.expires_at is None or body.expires_at > own_end):
         raise Invalid({"expires_at": ["a token that expires makes none that lasts longer than it does itself"]})

@@ -168,6 +168,7 @@ def test_a_token_is_revoked_stays_in_the_list_and_is_worthless(keeper: ApiClient
         ({"name": ""}, "name"),
         ({"name": "a\nb"}, "name"),
         ({"expires_at": "tomorrow"}, "expires_at"),
+        ({"expires_at": "2001-01-01T00:00:00Z"}, "expires_at"),
         ({"project": "other"}, "project"),
     ],
 )
