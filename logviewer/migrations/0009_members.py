@@ -30,7 +30,7 @@ class Migration(migrations.Migration):
             name='Member',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('role', models.CharField(choices=[('viewer', 'viewer: reads'), ('writer', 'writer: reads and writes'), ('admin', 'admin: reads, writes, manages members and tokens, redacts, deletes')], default='viewer', max_length=6)),
+                ('role', models.CharField(choices=[('viewer', 'viewer: reads'), ('writer', 'writer: reads and writes'), ('admin', 'admin: everything in it')], default='viewer', max_length=6)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('group', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='memberships', to='auth.group')),
                 ('project', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='members', to='logviewer.project')),

@@ -17,7 +17,7 @@ class Role(models.TextChoices):
 
     VIEWER = "viewer", "viewer: reads"
     WRITER = "writer", "writer: reads and writes"
-    ADMIN = "admin", "admin: reads, writes, manages members and tokens, redacts, deletes"
+    ADMIN = "admin", "admin: everything in it"
 
 
 class Member(models.Model):
