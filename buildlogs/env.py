@@ -27,6 +27,8 @@ DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 PREFIX_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
+LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+
 Fallback = TypeVar("Fallback")
 
 
@@ -176,6 +178,26 @@ class Environment:
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
             return self._wrong(name, "must look like https://s3.example.org or http://127.0.0.1:9000", None)
         return value.rstrip("/")
+
+    def issuer(self, name: str) -> str | None:
+        """The address of an OpenID provider, https://host or with a path; None where the variable is not set."""
+        value = self._variables.get(name)
+        if not value:
+            return None
+        parts = _split(value)
+        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query:
+            return self._wrong(name, "must look like https://login.example.org", None)
+        if parts.scheme == "http" and parts.hostname not in LOOPBACK_HOSTS:
+            return self._wrong(name, "must be https: whoever is on the way could sign in as anybody", None)
+        return value.rstrip("/")
+
+    def together(self, names: Sequence[str]) -> bool:
+        """Whether all of the variables are set; that some are and others not is wrong."""
+        missing = [name for name in names if not self._variables.get(name)]
+        if missing and len(missing) < len(names):
+            others = " and ".join(name for name in names if name not in missing)
+            return self._wrong(missing[0], f"is missing beside {others}: set all of them or none", False)
+        return not missing
 
     def log_store(
         self, name: str, logs_directory: Path, endpoint: str | None, region: str | None

@@ -19,6 +19,13 @@ REDIS_URL = environment.redis("REDIS_URL")
 TRUSTED_PROXIES = environment.networks("BUILDLOGS_TRUSTED_PROXIES")
 PUBLIC_URL = environment.origin("BUILDLOGS_PUBLIC_URL")  # of this site, for links that leave it
 
+# Signing in by OpenID Connect, beside passwords, where there is a provider.
+OIDC_ISSUER = environment.issuer("BUILDLOGS_OIDC_ISSUER")
+OIDC_CLIENT_ID = environment.text("BUILDLOGS_OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = environment.text("BUILDLOGS_OIDC_CLIENT_SECRET")
+OIDC_NAME = environment.text("BUILDLOGS_OIDC_NAME", "OpenID Connect")
+OIDC = environment.together(["BUILDLOGS_OIDC_ISSUER", "BUILDLOGS_OIDC_CLIENT_ID", "BUILDLOGS_OIDC_CLIENT_SECRET"])
+
 # What one token, and one address, may send to one process in a second; 0 is no limit.
 MAX_REQUESTS_PER_SECOND = environment.number("BUILDLOGS_MAX_REQUESTS_PER_SECOND", 5000, least=0, most=10**9)
 MAX_UPLOAD_BYTES_PER_SECOND = environment.number("BUILDLOGS_MAX_UPLOAD_BYTES_PER_SECOND", 2**31, least=0, most=10**15)
@@ -130,7 +137,38 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-LOGIN_URL = "admin:login"
+LOGIN_URL = "logviewer:login"
+LOGIN_REDIRECT_URL = LOGOUT_REDIRECT_URL = "/"
+if OIDC:  # else nothing of allauth is loaded (ADR 29)
+    INSTALLED_APPS[-1:-1] = [  # before our own, whose admin takes some of theirs away
+        "allauth",
+        "allauth.account",
+        "allauth.socialaccount",
+        "allauth.socialaccount.providers.openid_connect",
+    ]
+    MIDDLEWARE.append("allauth.account.middleware.AccountMiddleware")
+    ACCOUNT_ADAPTER = "logviewer.pages.oidc.Accounts"
+    ACCOUNT_EMAIL_VERIFICATION = SOCIALACCOUNT_EMAIL_VERIFICATION = "none"  # the server sends no mail
+    ACCOUNT_UNIQUE_EMAIL = False  # an address is no identity here: nobody becomes somebody else by having theirs
+    ACCOUNT_SIGNUP_FIELDS = ["username*"]
+    SOCIALACCOUNT_ADAPTER = "logviewer.pages.oidc.OidcAccounts"
+    SOCIALACCOUNT_ONLY = True  # passwords are tried at our own form, which counts them
+    SOCIALACCOUNT_LOGIN_ON_GET = True  # a form would have to lead off the site, which the policy forbids
+    SOCIALACCOUNT_REQUESTS_TIMEOUT = 5
+    SOCIALACCOUNT_PROVIDERS = {
+        "openid_connect": {
+            "OAUTH_PKCE_ENABLED": True,
+            "APPS": [
+                {
+                    "provider_id": "oidc",
+                    "name": OIDC_NAME,
+                    "client_id": OIDC_CLIENT_ID,
+                    "secret": OIDC_CLIENT_SECRET,
+                    "settings": {"server_url": OIDC_ISSUER, "oauth_pkce_enabled": True},
+                }
+            ],
+        }
+    }
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.browser.content import filled
-from tests.browser.gallery import ADMIN_INDEX, EMPTY, SHOTS, Gallery
+from tests.browser.gallery import ACCOUNT, ADMIN_INDEX, EMPTY, SHOTS, Gallery
 from tests.browser.site import serving
 from tests.browser.watcher import chromium_at
 from tests.services import find_chromium
@@ -31,7 +31,7 @@ def take(directory: Path, executable: Path) -> list[str]:
         gallery.show([EMPTY])
         with filled(site):
             gallery.show(SHOTS)
-            gallery.show([ADMIN_INDEX], signed_in=True)
+            gallery.show([ADMIN_INDEX, *ACCOUNT], signed_in=True)
         return gallery.faults
 
 

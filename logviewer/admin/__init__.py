@@ -4,6 +4,8 @@ from django.contrib import admin
 
 from logviewer.admin.build import BuildAdmin, StepAdmin
 from logviewer.admin.logfile import LogFileAdmin
+from logviewer.admin.member import MemberAdmin
+from logviewer.admin.oidc import take_away
 from logviewer.admin.project import BuilderAdmin, ProjectAdmin
 from logviewer.admin.token import TokenAdmin
 from logviewer.admin.webhook import DeliveryAdmin, WebhookAdmin
@@ -13,6 +15,7 @@ __all__ = [
     "BuilderAdmin",
     "DeliveryAdmin",
     "LogFileAdmin",
+    "MemberAdmin",
     "ProjectAdmin",
     "StepAdmin",
     "TokenAdmin",
@@ -20,3 +23,4 @@ __all__ = [
 ]
 
 admin.site.site_header = admin.site.site_title = "buildlogs"
+take_away()

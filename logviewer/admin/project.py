@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from logviewer.admin.member import MemberInline, actor_of, save_members
 from logviewer.admin.noun import MadeByIntake, NounAdmin
-from logviewer.models import Builder, Project
+from logviewer.admin.token import TokenInline
+from logviewer.models import Act, AuditEntry, Builder, Member, Project
 
 
 @admin.register(Project)
@@ -21,6 +25,7 @@ class ProjectAdmin(NounAdmin[Project]):
     search_fields = ["slug", "name"]
     date_hierarchy = "created_at"
     actions = None
+    inlines = [MemberInline, TokenInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         """Projects with the number of their builders."""
@@ -40,6 +45,16 @@ class ProjectAdmin(NounAdmin[Project]):
     def save_model(self, request: HttpRequest, obj: Project, form: ModelForm[Project], change: bool) -> None:
         """Write what was changed and nothing else: builds raise the project's version meanwhile."""
         obj.save(update_fields=form.changed_data if change else None)
+        details = {name: str(form.cleaned_data[name]) for name in form.changed_data}
+        if details:
+            AuditEntry.record(actor_of(request), Act.CHANGE if change else Act.CREATE, obj, **details)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Write the members with their audit entries."""
+        if formset.model is Member:
+            save_members(request, formset)
+        else:
+            super().save_formset(request, form, formset, change)
 
     def has_delete_permission(self, request: HttpRequest, obj: Project | None = None) -> bool:
         """Only while it is empty: deleting rows would leave the logs' bytes on disk."""

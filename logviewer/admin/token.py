@@ -10,12 +10,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from logviewer.admin.member import actor_of
 from logviewer.admin.noun import NounAdmin
-from logviewer.models import Token, TokenScope
+from logviewer.models import Act, AuditEntry, Project, Token, TokenScope
+from logviewer.upkeep.membership import issue_token, revoke_token
 
 if TYPE_CHECKING:
     _TokenModelForm = forms.ModelForm[Token]
+    _TokenTable = admin.TabularInline[Token, Project]
 else:
+    _TokenTable = admin.TabularInline
     _TokenModelForm = forms.ModelForm  # takes no type in brackets while it runs
 
 
@@ -29,6 +33,20 @@ class TokenForm(_TokenModelForm):
     scopes = forms.MultipleChoiceField(
         choices=TokenScope.choices, widget=forms.CheckboxSelectMultiple, initial=[TokenScope.WRITE, TokenScope.READ]
     )
+
+
+class TokenInline(_TokenTable):
+    """A project's tokens, to look at: each one's own page changes and revokes it."""
+
+    model = Token
+    fields = readonly_fields = ("name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+    can_delete = False
+    show_change_link = True
+    extra = max_num = 0
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Not here."""
+        return False
 
 
 class ValidityFilter(admin.SimpleListFilter):
@@ -95,8 +113,12 @@ class TokenAdmin(NounAdmin[Token]):
         """Issue a new token and show its text; the message travels in a cookie, the server keeps nothing of it."""
         if change:
             super().save_model(request, obj, form, change)
+            if form.changed_data:
+                AuditEntry.record(actor_of(request), Act.CHANGE, obj, changed=form.changed_data)
             return
-        issued, text = Token.issue(obj.name, project=obj.project, scopes=obj.scopes, expires_at=obj.expires_at)
+        issued, text = issue_token(
+            actor_of(request), obj.name, project=obj.project, scopes=obj.scopes, expires_at=obj.expires_at
+        )
         obj.pk, obj.digest = issued.pk, issued.digest
         obj._state.adding = False
         messages.warning(request, f"The token is {text} : copy it now, it cannot be shown again.")
@@ -104,5 +126,8 @@ class TokenAdmin(NounAdmin[Token]):
     @admin.action(description="Revoke the chosen tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
         """Make the tokens worthless from now on."""
-        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        good = list(queryset.filter(revoked_at=None).select_related("project"))
+        for token in good:
+            revoke_token(actor_of(request), token)
+        count = len(good)
         messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")

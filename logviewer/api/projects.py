@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from ninja import Query, Router
+from pydantic import Field
 
 from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
-from logviewer.resources.access import readable_project, visible_projects
+from logviewer.api.fields import Body, Name
+from logviewer.models import Visibility
+from logviewer.resources.access import administered_project, readable_project, visible_projects
 from logviewer.resources.shapes import (
     BuilderShape,
     ProjectShape,
     builder_shape,
     project_shape,
 )
+from logviewer.upkeep.membership import change_project
 
 router = Router(tags=["projects"])
 
 PROJECTS = "project"
 BUILDERS = "builder"
+
+
+class ProjectDetails(Body):
+    """What may be changed of a project; only what is given is."""
+
+    name: Name = ""
+    visibility: Annotated[Visibility, Field(strict=False)] = Visibility.PRIVATE
 
 
 @router.get("", response=Page[ProjectShape], summary="The projects you may read, by slug")
@@ -34,6 +47,14 @@ def list_projects(request: ApiRequest, query: Query[PageQuery]) -> Page[ProjectS
 def get_project(request: ApiRequest, slug: str) -> ProjectShape:
     """Show a project."""
     return project_shape(readable_project(request.auth, slug))
+
+
+@router.patch("/{slug}", response=ProjectShape, summary="Change a project's name or who may see it")
+def patch_project(request: ApiRequest, slug: str, body: ProjectDetails) -> ProjectShape:
+    """Only what is given is changed. Whoever may not see it any more is shown out within a minute."""
+    project = administered_project(request.auth, slug)
+    changes = {name: str(value) for name, value in body.model_dump(exclude_unset=True).items()}
+    return project_shape(change_project(request.auth.actor, project, **changes))
 
 
 @router.get("/{slug}/builders", response=Page[BuilderShape], summary="A project's builders, by slug")

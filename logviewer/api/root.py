@@ -7,7 +7,7 @@ from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from logviewer.api import builds, logs, projects, steps, webhooks
+from logviewer.api import builds, logs, members, projects, steps, webhooks
 from logviewer.api.answers import answer_error
 from logviewer.api.authentication import authenticate
 from logviewer.api.description import DESCRIPTION, complete
@@ -42,6 +42,7 @@ api = BuildlogsAPI(
     docs=Swagger(settings={"validatorUrl": None, "docExpansion": "list"}),
 )
 api.add_router("/projects", projects.router)
+api.add_router("/projects", members.router)
 api.add_router("/builds", builds.router)
 api.add_router("/steps", steps.router)
 api.add_router("/logs", logs.router)

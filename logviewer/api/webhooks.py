@@ -12,7 +12,7 @@ from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
 from logviewer.api.fields import Body, WebAddress
 from logviewer.models import Delivery, DeliveryState, Webhook, WebhookEvent
-from logviewer.resources.access import MAX_ID, Caller, administrable_project, check_may_write_at_all
+from logviewer.resources.access import MAX_ID, Caller, administered_project, check_may_write_at_all
 from logviewer.resources.errors import Invalid, NotFound
 from logviewer.resources.webhooks import (
     DeliveryShape,
@@ -71,7 +71,7 @@ class DeliveryQuery(PageQuery):
 @of_project.get("/{slug}/webhooks", response=Page[WebhookShape], summary="A project's webhooks, newest first")
 def list_webhooks(request: ApiRequest, slug: str, query: Query[PageQuery]) -> Page[WebhookShape]:
     """Needs the scope `admin`, or staff. Secrets are not shown again."""
-    project = administrable_project(request.auth, slug)
+    project = administered_project(request.auth, slug)
     refuse_unknown(request, PageQuery)
     webhooks = _from_cursor(project.webhooks.select_related("project").order_by("-id"), WEBHOOKS, query)
     return page_of(webhooks, query, webhook_shape, lambda webhook: encode(WEBHOOKS, webhook.pk))
@@ -83,7 +83,7 @@ def post_webhook(request: ApiRequest, slug: str, body: WebhookToCreate) -> Statu
 
     What is sent is signed as Standard Webhooks 1.0.0 has it. Addresses inside the network are refused.
     """
-    project = administrable_project(request.auth, slug)
+    project = administered_project(request.auth, slug)
     try:
         webhook = create_webhook(project, body.url, body.events, request.auth.actor)
     except BadAddress as error:
@@ -154,7 +154,7 @@ def _webhook(caller: Caller, webhook_id: int) -> Webhook:
 def _check(caller: Caller, webhook: Webhook, noun: str) -> None:
     """Return if the caller may administer the webhook's project; `noun` is what was asked for."""
     try:
-        administrable_project(caller, webhook.project.slug)
+        administered_project(caller, webhook.project.slug)
     except NotFound:
         raise NotFound(noun) from None
 

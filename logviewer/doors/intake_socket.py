@@ -112,7 +112,7 @@ class Intake(Socket):
     async def admit(self) -> None:
         """Look at who is calling; which logs they may write is looked at with each log's next frame."""
         caller = await identify(self.scope)
-        access.check_is_writer(caller)
+        await in_database(access.check_is_writer, caller)
         self.caller = caller
         self._rights += 1
 

@@ -12,22 +12,19 @@ import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from math import ceil
 
 from logviewer.doors.http import Receive, Send, send_problem
 from logviewer.doors.identity import Scope, header
+from logviewer.resources.client import Network, counted_as
+from logviewer.resources.client import client_address as believed_address
 from logviewer.resources.problems import Problem
 
 BURST_SECONDS = 10
 MAX_CALLERS = 10_000
 """Buckets that are remembered for each kind of limit; the one unused for longest goes first, and is full again then."""
 
-IPV6_HOST_BITS = 64
-"""One caller of IPv6 has a /64 to itself (RFC 6177)."""
-
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
-Network = IPv4Network | IPv6Network
 
 
 @dataclass(frozen=True)
@@ -111,26 +108,15 @@ def limit_rates(application: Application, limits: Limits, trusted_proxies: Seque
 
 
 def client_address(scope: Scope, trusted_proxies: Sequence[Network]) -> str:
-    """The address that speaks to us; what a trusted proxy says of others is believed, what anyone else says is not."""
+    """The address that a scope's request comes from, as far as it can be believed."""
     client = scope.get("client")
-    address = _unmapped(str(client[0])) if client else ""
     lines = [value.decode("latin-1") for name, value in scope["headers"] if name == b"x-forwarded-for"]
-    forwarded = ",".join(lines).split(",")
-    while forwarded and _is_trusted(address, trusted_proxies):
-        named = forwarded.pop().strip()
-        if not _is_address(named):
-            break
-        address = _unmapped(named)
-    return address
+    return believed_address(str(client[0]) if client else "", ",".join(lines), trusted_proxies)
 
 
 def _callers(scope: Scope, trusted_proxies: Sequence[Network]) -> list[str]:
     """The buckets that a request is counted in: its address's, and its token's where it has one."""
-    address = client_address(scope, trusted_proxies)
-    if _is_address(address):
-        parsed = ip_address(address)
-        if isinstance(parsed, IPv6Address):
-            address = str(IPv6Network((int(parsed) >> IPV6_HOST_BITS << IPV6_HOST_BITS, IPV6_HOST_BITS)))
+    address = counted_as(client_address(scope, trusted_proxies))
     authorization = header(scope, b"authorization")
     if authorization is None:
         return [f"address {address}"]
@@ -142,25 +128,6 @@ def _declared_bytes(scope: Scope) -> int:
     """The body's declared length; one that says nothing of it is small by the limit on bodies."""
     declared = header(scope, b"content-length") or ""
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < len(str(2**63)) else 0
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _unmapped(address: str) -> str:
-    """An IPv4 address as such: a socket that serves both families gives it as `::ffff:192.0.2.1`."""
-    parsed = ip_address(address) if _is_address(address) else None
-    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
-    return address if mapped is None else str(mapped)
-
-
-def _is_trusted(address: str, trusted_proxies: Sequence[Network]) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in trusted_proxies)
 
 
 async def _refuse(send: Send, wait: float) -> None:

@@ -46,14 +46,12 @@ http_doors = [
 ]
 """Byte paths over HTTP, and what is told of them."""
 
-websockets = with_session(
-    URLRouter(
-        [
-            _at(rf"^ws/logs/(?P<log_id>{ID})/$", WatchLog.as_asgi()),
-            _at(rf"^ws/builds/(?P<build_id>{ID})/$", WatchBuild.as_asgi()),
-            _at(r"^ws/projects/(?P<slug>[^/]{1,63})/$", WatchProject.as_asgi()),
-            _at(r"^ws/intake/$", Intake.as_asgi()),
-            _at(r"", NoSuchSocket.as_asgi()),
-        ]
-    )
-)
+sockets = [
+    _at(rf"^ws/logs/(?P<log_id>{ID})/$", WatchLog.as_asgi()),
+    _at(rf"^ws/builds/(?P<build_id>{ID})/$", WatchBuild.as_asgi()),
+    _at(r"^ws/projects/(?P<slug>[^/]{1,63})/$", WatchProject.as_asgi()),
+    _at(r"^ws/intake/$", Intake.as_asgi()),
+]
+"""WebSockets."""
+
+websockets = with_session(URLRouter([*sockets, _at(r"", NoSuchSocket.as_asgi())]))

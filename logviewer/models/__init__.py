@@ -1,4 +1,4 @@
-"""The nouns: projects, builders, builds, steps, log files and what was found in them, tokens, webhooks.
+"""The nouns: projects, builders, builds, steps, log files and what was found in them, members, tokens, webhooks.
 
 The database knows of logs, it never holds their bytes; sizes and states of logs kept here are a cache of the chunk
 store's index. Changes of state go through `states`; creating and finishing is intake's business.
@@ -9,7 +9,9 @@ from logviewer.models.build import Build, Step
 from logviewer.models.inspection import Annotation, Fold, Inspection
 from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
+from logviewer.models.member import Member, Role
 from logviewer.models.project import Builder, Project
+from logviewer.models.sign_in import SignInBucket
 from logviewer.models.states import (
     BuildState,
     Completeness,
@@ -46,8 +48,11 @@ __all__ = [
     "LogForm",
     "LogState",
     "LogType",
+    "Member",
     "Project",
     "Results",
+    "Role",
+    "SignInBucket",
     "Step",
     "StepState",
     "Token",

@@ -1,4 +1,4 @@
-"""The audit log: who did what to which build or log, and why. Entries are only ever added."""
+"""The audit log: who did what to which project, build, log, token or member, and why. Entries are only ever added."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from logviewer.models.build import Build
 from logviewer.models.logfile import LogFile
+from logviewer.models.member import Member
 from logviewer.models.project import MAX_SLUG_CHARACTERS, Builder, Project
 from logviewer.models.token import Token
 from logviewer.models.webhook import Webhook
@@ -19,7 +20,7 @@ MAX_ACTOR_CHARACTERS = 250
 MAX_TARGET_CHARACTERS = 500
 MAX_REASON_CHARACTERS = 1000
 
-Noun = Project | Builder | Build | LogFile | Token | Webhook
+Noun = Project | Builder | Build | LogFile | Token | Member | Webhook
 
 
 class Act(models.TextChoices):
@@ -111,7 +112,7 @@ def project_of(noun: Noun) -> Project | None:
     match noun:
         case Project():
             return noun
-        case Builder() | Token() | Webhook():
+        case Builder() | Token() | Member() | Webhook():
             return noun.project
         case Build():
             return noun.builder.project
@@ -128,6 +129,8 @@ def target_text(noun: Noun) -> str:
             return f"token {noun.name}"
         case Webhook():
             return str(noun)
+        case Member():
+            return f"{noun.project.slug}: member {noun.name}"
         case Builder():
             return f"{noun.project.slug}/{noun.slug}"
         case Build():

@@ -1,15 +1,14 @@
-"""Who may: the one place that decides what a caller may see and do.
+"""Who is asking, and the way to what they may see and do: all lookups by id and slug go through here.
 
-Every function here is synchronous ORM code; callers on the event loop wrap it in `database_sync_to_async`. The rules
-are http-api.md's: a public project is readable by everybody; a private one by tokens of it with the scope `read` and by
-staff, and does not exist for anybody else. Writing needs the scope `write` of a token, or staff.
+Every function here is synchronous ORM code; callers on the event loop wrap it in `database_sync_to_async`. The
+decision itself is made in `rights`.
 """
 
 from __future__ import annotations
 
+import hmac
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeVar
 
@@ -18,9 +17,11 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from logviewer.live.write_behind import write_behind
-from logviewer.models import Actor, Build, LogFile, Project, Step, Token, TokenScope, Visibility
+from logviewer.models import Build, LogFile, Project, Step, Token, TokenScope
 from logviewer.models.token import digest
 from logviewer.resources.errors import AccessError, Forbidden, NotFound, Unauthenticated
+from logviewer.resources.rights import ROLES_WITH, Right, Verdict, judge, projects_for
+from logviewer.resources.rights import Caller as Caller
 
 Row = TypeVar("Row", Build, Step, LogFile)
 
@@ -34,36 +35,6 @@ BEARER = re.compile(r"Bearer +([A-Za-z0-9._~+/-]+=*) *", re.IGNORECASE)
 """`credentials` of RFC 6750, section 2.1."""
 
 
-@dataclass(frozen=True)
-class Caller:
-    """Who is asking: a token, or else the session's user; with a token the session does not count."""
-
-    token: Token | None
-    user: AbstractBaseUser | AnonymousUser
-
-    @property
-    def is_staff(self) -> bool:
-        """Whether a session of a member of staff is asking."""
-        return self.token is None and self.user.is_active and bool(getattr(self.user, "is_staff", False))
-
-    @property
-    def actor(self) -> Actor:
-        """Who that is, for the audit log."""
-        if self.token is not None:
-            return Actor(f"token {self.token.name}", token_id=self.token.pk)
-        if self.user.is_authenticated:
-            return Actor(self.user.get_username(), user_id=self.user.pk)
-        return Actor("anonymous")
-
-    def holds(self, scope: TokenScope) -> bool:
-        """Whether the token carries `scope`."""
-        return self.token is not None and scope in self.token.scopes
-
-    def covers(self, project: Project) -> bool:
-        """Whether the token is for `project`, or for all."""
-        return self.token is not None and self.token.project_id in (None, project.pk)
-
-
 def identify(authorization: str | None, user: AbstractBaseUser | AnonymousUser) -> Caller:
     """Say who is asking, from the `Authorization` header (None where there is none) and the session's user.
 
@@ -75,8 +46,11 @@ def identify(authorization: str | None, user: AbstractBaseUser | AnonymousUser) 
     credentials = BEARER.fullmatch(authorization)
     if credentials is None:
         raise Unauthenticated("the Authorization header is not of the form 'Bearer TOKEN'")
-    token = Token.objects.select_related("project").filter(digest=digest(credentials[1])).first()
-    if token is None or not token.is_valid:
+    wanted = digest(credentials[1])
+    token = Token.objects.select_related("project").filter(digest=wanted).first()
+    # The index compares digests byte by byte, which tells nothing: whoever can choose a digest's first bytes cannot
+    # choose a text of which they are the digest. Compared once more, so that no collation can widen what matches.
+    if token is None or not hmac.compare_digest(token.digest, wanted) or not token.is_valid:
         raise Unauthenticated("the token is unknown, expired or revoked")
     _note_use(token)
     return Caller(token=token, user=user)
@@ -99,12 +73,7 @@ def check_read(caller: Caller, project: Project, noun: str = "project") -> None:
         Forbidden: a token of the project that lacks the scope `read`.
         NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
     """
-    if project.visibility == Visibility.PUBLIC or caller.is_staff:
-        return
-    if not caller.covers(project):
-        raise NotFound(noun)
-    if not caller.holds(TokenScope.READ):
-        raise Forbidden("this token lacks the scope 'read'")
+    _check(caller, Right.READ, project, noun)
 
 
 def check_write(caller: Caller, project: Project, noun: str = "project") -> None:
@@ -114,62 +83,50 @@ def check_write(caller: Caller, project: Project, noun: str = "project") -> None
         Forbidden: the project may be seen, but not written to.
         NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
     """
-    if caller.is_staff:
-        return
-    if caller.covers(project):
-        if not caller.holds(TokenScope.WRITE):
-            raise Forbidden("this token lacks the scope 'write'")
-        return
-    if project.visibility == Visibility.PRIVATE:
+    _check(caller, Right.WRITE, project, noun)
+
+
+def check_admin(caller: Caller, project: Project, noun: str = "project") -> None:
+    """Return if `caller` may administer `project`: its members and tokens, redact, delete.
+
+    Raises:
+        Forbidden: the project may be seen, but not administered.
+        NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
+    """
+    _check(caller, Right.ADMIN, project, noun)
+
+
+def _check(caller: Caller, right: Right, project: Project, noun: str) -> None:
+    _raise_unless_yes(judge(caller, right, [project])[project.pk], caller, right, project, noun)
+
+
+def _raise_unless_yes(verdict: Verdict, caller: Caller, right: Right, project: Project, noun: str) -> None:
+    if verdict is Verdict.UNSEEN:
         raise NotFound(noun)
+    if verdict is Verdict.NO:
+        raise Forbidden(_why_not(caller, right, project))
+
+
+def _why_not(caller: Caller, right: Right, project: Project) -> str:
+    if caller.covers(project):
+        return f"this token lacks the scope '{right.value}'"
     if caller.token is not None:
-        raise Forbidden("this token is for another project")
-    raise Forbidden("writing needs a token with the scope 'write'")
+        return "this token is for another project"
+    if right is Right.ADMIN:
+        return "this needs an admin of the project: the role, or a token with the scope 'admin'"
+    return "writing needs a writer of the project: the role, or a token with the scope 'write'"
 
 
 def visible_projects(caller: Caller) -> QuerySet[Project]:
     """All projects that the caller may read."""
-    if caller.is_staff:
-        return Project.objects.all()
-    visible = Q(visibility=Visibility.PUBLIC)
-    if caller.token is not None and caller.holds(TokenScope.READ):
-        if caller.token.project_id is None:
-            return Project.objects.all()
-        visible |= Q(pk=caller.token.project_id)
-    return Project.objects.filter(visible)
+    return projects_for(caller, Right.READ)
 
 
 def readable_project(caller: Caller, slug: str) -> Project:
     """The project of that slug; NotFound, Forbidden."""
-    project = Project.objects.filter(slug=slug).first() if "\0" not in slug else None
-    if project is None:
-        raise NotFound("project")
+    project = _project(slug)
     check_read(caller, project)
     return project
-
-
-def administrable_project(caller: Caller, slug: str) -> Project:
-    """The project of that slug, for who may say what is done with it: staff, and tokens with the scope `admin`.
-
-    Raises:
-        Unauthenticated: nobody is asking: what exists is then not even looked up.
-        Forbidden: the project may be seen, but not administered.
-        NotFound: there is none, or it is private, and not for this caller's eyes.
-    """
-    if caller.token is None and not caller.user.is_authenticated:
-        raise Unauthenticated("this needs a token with the scope 'admin': send 'Authorization: Bearer TOKEN'")
-    project = Project.objects.filter(slug=slug).first() if "\0" not in slug else None
-    if project is None:
-        raise NotFound("project")
-    if caller.is_staff:
-        return project
-    if caller.covers(project):
-        if not caller.holds(TokenScope.ADMIN):
-            raise Forbidden("this token lacks the scope 'admin'")
-        return project
-    if project.visibility == Visibility.PRIVATE:
-        raise NotFound("project")
-    raise Forbidden("this needs a token of the project with the scope 'admin'")
 
 
 def readable_build(caller: Caller, build_id: int) -> Build:
@@ -211,7 +168,9 @@ def writable_log(caller: Caller, log_id: int) -> LogFile:
 
 
 def writable_logs(caller: Caller, log_ids: Sequence[int]) -> dict[int, LogFile | AccessError]:
-    """For each id what `writable_log` returns or raises, in one query for all; at most some hundred ids.
+    """For each id what `writable_log` returns or raises; at most some hundred ids.
+
+    One query for all of them, and one more for a user's roles.
 
     Raises:
         Unauthenticated: nobody is asking.
@@ -219,13 +178,15 @@ def writable_logs(caller: Caller, log_ids: Sequence[int]) -> dict[int, LogFile |
     check_may_write_at_all(caller)
     rows = LogFile.objects.select_related("step__build__builder__project")
     logs = rows.in_bulk([log_id for log_id in log_ids if 0 <= log_id <= MAX_ID])
+    verdicts = judge(caller, Right.WRITE, [log.step.build.builder.project for log in logs.values()])
     answers: dict[int, LogFile | AccessError] = {}
     for log_id in log_ids:
         try:
             log = logs.get(log_id)
             if log is None:
                 raise NotFound("log")
-            check_write(caller, log.step.build.builder.project, "log")
+            project = log.step.build.builder.project
+            _raise_unless_yes(verdicts[project.pk], caller, Right.WRITE, project, "log")
             answers[log_id] = log
         except AccessError as error:
             answers[log_id] = error
@@ -235,33 +196,71 @@ def writable_logs(caller: Caller, log_ids: Sequence[int]) -> dict[int, LogFile |
 def writable_project_slug(caller: Caller, slug: str) -> None:
     """Return if the caller may put a build into the project of that slug, which need not exist yet.
 
-    Only a token for all projects, or staff, may so create one. A token of one project gets the same answer for any
-    other slug, whether there is such a project or not.
+    Only a token for all projects, or staff, may so create one. A token of one project, and a user, get the same answer
+    for any other slug, whether there is such a project or not.
 
     Raises:
         Unauthenticated: nobody is asking.
-        Forbidden: the token is for another project, or lacks the scope `write`; or the user is not of the staff.
+        Forbidden: the token is for another project, or lacks the scope `write`; or the user is no writer there.
     """
     check_may_write_at_all(caller)
     if caller.is_staff:
         return
-    if caller.token is None or not caller.holds(TokenScope.WRITE):
-        raise Forbidden("writing needs a token with the scope 'write'")
+    if caller.token is None:
+        if not projects_for(caller, Right.WRITE).filter(slug=slug).exists():
+            raise Forbidden("you are no writer of such a project")
+        return
+    if not caller.holds(TokenScope.WRITE):
+        raise Forbidden("this token lacks the scope 'write'")
     if caller.token.project is not None and caller.token.project.slug != slug:
         raise Forbidden("this token is for another project")
+
+
+def administered_project(caller: Caller, slug: str) -> Project:
+    """The project of that slug, to be administered; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    project = _project(slug)
+    check_admin(caller, project)
+    return project
+
+
+def administered_build(caller: Caller, build_id: int) -> Build:
+    """The build with its builder and project, to be deleted for instance; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    build = _build(build_id)
+    check_admin(caller, build.builder.project, "build")
+    return build
+
+
+def administered_log(caller: Caller, log_id: int) -> LogFile:
+    """The log with all above it, to be deleted or redacted; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    log = _log(log_id)
+    check_admin(caller, log.step.build.builder.project, "log")
+    return log
 
 
 def check_may_write_at_all(caller: Caller) -> None:
     """Raise Unauthenticated where nobody is asking: what exists is then not even looked up."""
     if caller.token is None and not caller.user.is_authenticated:
-        raise Unauthenticated("writing needs a token: send 'Authorization: Bearer TOKEN'")
+        raise Unauthenticated("this needs a token: send 'Authorization: Bearer TOKEN'")
 
 
 def check_is_writer(caller: Caller) -> None:
     """Return if there may be anything at all that the caller may write to; Unauthenticated, Forbidden."""
     check_may_write_at_all(caller)
-    if not caller.is_staff and not caller.holds(TokenScope.WRITE):
-        raise Forbidden("writing needs a token with the scope 'write'")
+    if caller.is_staff or caller.holds(TokenScope.WRITE):
+        return
+    if not caller.memberships().filter(role__in=ROLES_WITH[Right.WRITE]).exists():
+        raise Forbidden("writing needs a writer of a project: the role, or a token with the scope 'write'")
+
+
+def _project(slug: str) -> Project:
+    """The project of that slug; NotFound, also for one that PostgreSQL refuses to be asked for."""
+    project = Project.objects.filter(slug=slug).first() if "\0" not in slug else None
+    if project is None:
+        raise NotFound("project")
+    return project
 
 
 def _build(build_id: int) -> Build:

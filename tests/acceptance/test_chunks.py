@@ -279,9 +279,9 @@ def test_a_session_may_write_with_its_csrf_token_only(server: Server, writer: Wr
         "User.objects.filter(username='keeper').exists() or User.objects.create_superuser('keeper', password='pw')",
     )
     with httpx.Client(base_url=server.url) as browser:
-        browser.get("/admin/login/")
+        browser.get("/login/")
         form = {"username": "keeper", "password": "pw", "csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        assert browser.post("/admin/login/?next=/healthz", data=form).status_code == 302
+        assert browser.post("/login/", data={**form, "next": "/healthz"}).status_code == 302
         address, headers = f"/api/v1/logs/{log['id']}/chunks", {"Content-Type": CHUNKS_TYPE}
         assert_problem(browser.post(address, content=entry(0, b"forged"), headers=headers), 403, "forbidden")
         assert text_of(writer, log) == b""

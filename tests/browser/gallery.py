@@ -51,6 +51,7 @@ class Shot:
 
 EMPTY = Shot("index-empty", "/", ".empty")
 ADMIN_INDEX = Shot("admin", "/admin/", "#content-main")
+ACCOUNT = (Shot("account", "/account/", ".identity"), Shot("password", "/account/password/", ".fields"))
 SHOTS = (
     Shot("index", "/", ".project-row"),
     Shot("project", f"/p/{PUBLIC}/", ".builder-row"),
@@ -80,6 +81,7 @@ SHOTS = (
     Shot("build-abandoned", f"/p/{PUBLIC}/{SILENT_BUILDER}/2/", _LOG_READY),
     Shot("build-ended-by-silence", f"/p/{PUBLIC}/{SILENT_BUILDER}/1/", _LOG_READY),
     Shot("log-abandoned", f"/p/{PUBLIC}/{SILENT_BUILDER}/2/link/stdio/", _LOG_READY),
+    Shot("sign-in", "/login/", ".fields"),
     Shot("not-found", "/p/nothing/", ".message", expected="status of 404"),
 )
 
@@ -125,7 +127,7 @@ class Gallery:
             context.close()
 
     def _sign_in(self, page: Page) -> None:
-        page.goto("/admin/login/?next=/admin/")
+        page.goto("/login/?next=/admin/")
         page.locator("#id_username").fill(ADMIN)
         page.locator("#id_password").fill(PASSWORD)
         page.locator("[type=submit]").click()

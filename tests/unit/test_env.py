@@ -334,3 +334,38 @@ def test_a_data_directory_that_is_a_file_stops_the_start(tmp_path):
     ended = check(tmp_path, {})
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[0].startswith("buildlogs: BUILDLOGS_DATA_DIR: cannot make")
+
+
+@pytest.mark.parametrize(
+    "issuer", ["https://login.example.org", "https://login.example.org/realms/x/", "http://127.0.0.1:8080"]
+)
+def test_an_issuer_is_taken_without_the_slash_at_its_end(issuer):
+    environment = Environment({"ISSUER": issuer})
+    assert environment.issuer("ISSUER") == issuer.rstrip("/")
+    assert environment.problems == []
+
+
+@pytest.mark.parametrize(
+    ("issuer", "why"),
+    [
+        ("login.example.org", "must look like"),
+        ("https://", "must look like"),
+        ("https://user:password@login.example.org", "must look like"),
+        ("https://login.example.org/?realm=x", "must look like"),
+        ("http://login.example.org", "must be https"),
+        ("https://[", "must look like"),
+    ],
+)
+def test_an_issuer_that_could_not_be_trusted_is_refused_without_repeating_it(issuer, why):
+    environment = Environment({"ISSUER": issuer})
+    assert environment.issuer("ISSUER") is None
+    assert only_problem(environment).startswith(f"ISSUER: {why}")
+    assert "password" not in only_problem(environment)
+
+
+def test_variables_that_belong_together_are_all_set_or_none():
+    assert Environment({}).together(["A", "B"]) is False
+    assert Environment({"A": "1", "B": "2"}).together(["A", "B"]) is True
+    environment = Environment({"B": "2", "C": "3"})
+    assert environment.together(["A", "B", "C"]) is False
+    assert only_problem(environment) == "A: is missing beside B and C: set all of them or none"

@@ -11,8 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from logviewer.models import Project, Token
+from logviewer.models import SERVER, Project
 from logviewer.models.project import validate_slug
+from logviewer.upkeep.membership import issue_token
 
 MAX_EXPIRES_DAYS = 36_500
 
@@ -38,7 +39,8 @@ class Command(BaseCommand):
         scopes = [scope.strip() for scope in options["scopes"].split(",") if scope.strip()]
         try:
             with transaction.atomic():
-                _, text = Token.issue(
+                _, text = issue_token(
+                    SERVER,
                     options["name"],
                     project=_project(options["project"]),
                     scopes=list(dict.fromkeys(scopes)),

@@ -14,8 +14,12 @@ from buildlogs.asgi import application
 
 CONTRACT = {
     "/api/v1/projects": {"get"},
-    "/api/v1/projects/{slug}": {"get"},
+    "/api/v1/projects/{slug}": {"get", "patch"},
     "/api/v1/projects/{slug}/builders": {"get"},
+    "/api/v1/projects/{slug}/members": {"get", "post"},
+    "/api/v1/projects/{slug}/members/{member_id}": {"delete"},
+    "/api/v1/projects/{slug}/tokens": {"get", "post"},
+    "/api/v1/projects/{slug}/tokens/{token_id}": {"delete"},
     "/api/v1/builds": {"get", "post"},
     "/api/v1/builds/{build_id}": {"get", "patch"},
     "/api/v1/builds/{build_id}/finish": {"post"},

@@ -19,7 +19,7 @@ from logviewer.chunkstore import encode_entry
 from logviewer.doors import socket
 from logviewer.doors.rates import BURST_SECONDS, Application, Limits, limit_rates
 from logviewer.doors.routing import websockets
-from logviewer.models import LogFile, Project, Token
+from logviewer.models import LogFile, Member, Project, Role, Token
 from tests.factories import make_build, make_builder, make_log, make_project, make_step, make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,4 +132,17 @@ async def test_who_sends_more_than_it_may_is_read_no_faster(log: LogFile, token:
     for number in range(BURST_SECONDS + 2):
         assert (await writer.answer(log, number * len(piece), piece))["offset"] == (number + 1) * len(piece)
     assert now() - began > 1  # what goes beyond the burst has to wait
+    await writer.communicator.disconnect()
+
+
+async def test_a_writer_who_becomes_a_viewer_is_refused(log: LogFile) -> None:
+    client = Client()
+    user = await User.objects.acreate(username="ann")
+    await Member.objects.acreate(project=log.step.build.builder.project, user=user, role=Role.WRITER)
+    await client.aforce_login(user)
+    cookie = f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}".encode()
+    writer = await connected((b"cookie", cookie), (b"origin", b"http://localhost"))
+    assert (await writer.answer(log, 0, b"by hand\n"))["offset"] == 8
+    await Member.objects.all().aupdate(role=Role.VIEWER)
+    assert (await writer.told())["status"] == 4403
     await writer.communicator.disconnect()

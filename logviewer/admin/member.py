@@ -1,0 +1,77 @@
+"""Members in the admin: a table on the project's page, and a list of all."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from logviewer.admin.noun import NounAdmin
+from logviewer.models import Act, Actor, Member, Project
+from logviewer.upkeep.membership import note_member, remove_member
+
+if TYPE_CHECKING:
+    _MemberTable = admin.TabularInline[Member, Project]
+else:
+    _MemberTable = admin.TabularInline  # takes no types in brackets while it runs
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who does it, for the audit log."""
+    return Actor(request.user.get_username(), user_id=request.user.pk)
+
+
+class MemberInline(_MemberTable):
+    """A project's members. `save_members` of the project's admin writes what was changed, with its audit entries."""
+
+    model = Member
+    fields = ["user", "group", "role"]
+    autocomplete_fields = ["user", "group"]
+    extra = 0
+
+
+def save_members(request: HttpRequest, formset: Any) -> None:
+    """Write a formset of MemberInline; Django calls `save_formset` within the transaction of the page."""
+    actor = actor_of(request)
+    before = {form.instance.pk: form.initial.get("role", "") for form in formset.initial_forms}
+    changed = formset.save(commit=False)
+    for member in formset.deleted_objects:
+        remove_member(actor, member)
+    for member in changed:
+        is_new = member._state.adding
+        member.save()
+        if is_new:
+            note_member(actor, Act.CREATE, member)
+        else:
+            note_member(actor, Act.CHANGE, member, before=str(before.get(member.pk, "")))
+
+
+@admin.register(Member)
+class MemberAdmin(NounAdmin[Member]):
+    """All members of all projects, to be searched; they are changed here or on their project's page."""
+
+    list_display = ["name", "project", "role", "created_at"]
+    list_filter = ["role"]
+    list_select_related = ["project", "user", "group"]
+    search_fields = ["user__username", "group__name", "project__slug"]
+    date_hierarchy = "created_at"
+    autocomplete_fields = ["project", "user", "group"]
+    fields = ["project", "user", "group", "role"]
+    actions = None  # deleting many at once would leave no entries
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:
+        """Of one that there is, the role changes alone."""
+        return [] if obj is None else ["project", "user", "group"]
+
+    def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
+        """Write it with its audit entry."""
+        obj.save()
+        if not change:
+            note_member(actor_of(request), Act.CREATE, obj)
+        elif "role" in form.changed_data:
+            note_member(actor_of(request), Act.CHANGE, obj, before=str(form.initial["role"]))
+
+    def delete_model(self, request: HttpRequest, obj: Member) -> None:
+        """Delete it with its audit entry."""
+        remove_member(actor_of(request), obj)

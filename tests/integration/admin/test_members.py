@@ -1,0 +1,102 @@
+"""A project's members in the admin, and what is written down of them and of tokens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.test import Client
+
+from logviewer.models import AuditEntry, Member, Project, Role, Token
+from tests.factories import make_project, make_token
+
+pytestmark = pytest.mark.django_db
+TOKENS = {"tokens-TOTAL_FORMS": 0, "tokens-INITIAL_FORMS": 0}
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("ada"))
+    return client
+
+
+@pytest.fixture
+def project() -> Project:
+    return make_project(public=False)
+
+
+def save(admin: Client, project: Project, *rows: dict[str, Any], initial: int = 0) -> Any:
+    """Save the project's page with these rows in its table of members."""
+    form: dict[str, Any] = {"name": project.name, "visibility": project.visibility, **TOKENS}
+    form |= {"members-TOTAL_FORMS": len(rows), "members-INITIAL_FORMS": initial}
+    for number, row in enumerate(rows):
+        form |= {f"members-{number}-{name}": value for name, value in {"project": project.pk, **row}.items()}
+    return admin.post(f"/admin/logviewer/project/{project.pk}/change/", form)
+
+
+def written_down() -> list[tuple[str, str, dict[str, Any]]]:
+    assert set(AuditEntry.objects.values_list("actor", flat=True)) <= {"ada"}
+    return list(AuditEntry.objects.order_by("id").values_list("act", "target", "details"))
+
+
+def test_members_are_added_changed_and_taken_away_on_the_projects_page(admin: Client, project: Project) -> None:
+    ann, group = User.objects.create_user("ann"), Group.objects.create(name="all")
+    rows = [{"user": ann.pk, "role": "viewer"}, {"group": group.pk, "role": "writer"}]
+    assert save(admin, project, *rows).status_code == 302
+    first, second = Member.objects.order_by("id")
+    changed = [
+        {"id": first.pk, "user": ann.pk, "role": "admin"},
+        {"id": second.pk, "group": group.pk, "role": "writer", "DELETE": "on"},
+    ]
+    assert save(admin, project, *changed, initial=2).status_code == 302
+    assert list(Member.objects.values_list("user", "role")) == [(ann.pk, Role.ADMIN)]
+    assert sorted(written_down(), key=str) == [
+        ("change", "demo: member ann", {"role": "admin", "before": "viewer"}),
+        ("create", "demo: member ann", {"role": "viewer"}),
+        ("create", "demo: member group all", {"role": "writer"}),
+        ("revoke", "demo: member group all", {"role": "writer"}),
+    ]
+
+
+def test_a_row_without_a_user_and_a_group_or_with_both_is_refused(admin: Client, project: Project) -> None:
+    ann, group = User.objects.create_user("ann"), Group.objects.create(name="all")
+    for row in ({"role": "viewer"}, {"user": ann.pk, "group": group.pk, "role": "writer"}):
+        answer = save(admin, project, row | {"role": "admin"})
+        assert answer.status_code == 200
+        assert "one of the two" in answer.content.decode()
+    assert not Member.objects.exists()
+
+
+def test_a_member_of_its_own_page_changes_its_role_alone(admin: Client, project: Project) -> None:
+    member = Member.objects.create(project=project, user=User.objects.create_user("ann"))
+    place = f"/admin/logviewer/member/{member.pk}/"
+    other = make_project("other")
+    assert admin.post(f"{place}change/", {"role": "writer", "project": other.pk}).status_code == 302
+    member.refresh_from_db()
+    assert (member.role, member.project) == (Role.WRITER, project)
+    assert admin.post(f"{place}delete/", {"post": "yes"}).status_code == 302
+    assert [act for act, *_ in written_down()] == ["change", "revoke"]
+
+
+def test_making_revoking_and_renaming_a_token_is_written_down_without_its_text(admin: Client, project: Project) -> None:
+    form = {"name": "agent", "project": project.pk, "scopes": ["write"], "expires_at_0": "", "expires_at_1": ""}
+    admin.post("/admin/logviewer/token/add/", form)
+    token = Token.objects.get()
+    admin.post(f"/admin/logviewer/token/{token.pk}/change/", {**form, "name": "renamed"})
+    admin.post("/admin/logviewer/token/", {"action": "revoke", "_selected_action": [token.pk]})
+    assert [act for act, *_ in written_down()] == ["create", "change", "revoke"]
+    assert token.digest not in str(written_down())
+
+
+def test_a_projects_page_shows_its_tokens_and_asks_as_often_for_many(
+    admin: Client, project: Project, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(20):
+        Member.objects.create(project=project, user=User.objects.create_user(f"user-{number}"))
+        make_token(project=project)
+    name = Token.objects.earliest("id").name
+    with django_assert_max_num_queries(70):
+        page = admin.get(f"/admin/logviewer/project/{project.pk}/change/").content.decode()
+    assert name in page
+    assert "user-19" in page
