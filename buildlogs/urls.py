@@ -3,6 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from logviewer.admin import storage
 from logviewer.api.health import healthz, readyz
 from logviewer.api.root import api
 
@@ -10,6 +11,7 @@ urlpatterns = [
     path("healthz", healthz, name="healthz"),
     path("readyz", readyz, name="readyz"),
     path("api/v1/", api.urls),
+    path("admin/storage/", admin.site.admin_view(storage), name="storage"),
     path("admin/", admin.site.urls),
     path("", include("logviewer.pages.urls", namespace="logviewer")),
 ]

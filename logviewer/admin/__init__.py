@@ -1,12 +1,23 @@
-"""Django's admin for the nouns. It holds no logic of its own."""
+"""Django's admin as a log keeper's desk: lists, acts, the dashboard, the audit log. It holds no logic of its own."""
 
 from django.contrib import admin
 
+from logviewer.admin.audit import AuditEntryAdmin
 from logviewer.admin.build import BuildAdmin, StepAdmin
 from logviewer.admin.logfile import LogFileAdmin
 from logviewer.admin.project import BuilderAdmin, ProjectAdmin
+from logviewer.admin.storage import storage
 from logviewer.admin.token import TokenAdmin
 
-__all__ = ["BuildAdmin", "BuilderAdmin", "LogFileAdmin", "ProjectAdmin", "StepAdmin", "TokenAdmin"]
+__all__ = [
+    "AuditEntryAdmin",
+    "BuildAdmin",
+    "BuilderAdmin",
+    "LogFileAdmin",
+    "ProjectAdmin",
+    "StepAdmin",
+    "TokenAdmin",
+    "storage",
+]
 
 admin.site.site_header = admin.site.site_title = "buildlogs"

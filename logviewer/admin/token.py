@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
+from logviewer.admin.acting import actor_of
+from logviewer.admin.filters import ProjectFilter
 from logviewer.admin.noun import NounAdmin
-from logviewer.models import Token, TokenScope
+from logviewer.models import Act, AuditEntry, Token, TokenScope
 
 if TYPE_CHECKING:
     _TokenModelForm = forms.ModelForm[Token]
@@ -21,6 +24,10 @@ else:
 
 Fields = list[str | list[str] | tuple[str, ...] | tuple[()]]
 """What Django lets `get_fields` return."""
+
+
+CHANGEABLE = frozenset({"name", "expires_at"})
+"""Of a token that there is."""
 
 
 class TokenForm(_TokenModelForm):
@@ -61,11 +68,15 @@ class TokenAdmin(NounAdmin[Token]):
 
     form = TokenForm
     list_display = ["name", "project", "scope_words", "valid", "created_at", "expires_at", "last_used_at"]
-    list_filter = [ValidityFilter, "project"]
+    list_filter = [ValidityFilter, ProjectFilter]
     list_select_related = ["project"]
     search_fields = ["name", "project__slug"]
-    date_hierarchy = "created_at"
+    list_per_page = 50
     actions = ["revoke"]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Tokens are revoked many at once, and deleted one by one."""
+        return {name: act for name, act in super().get_actions(request).items() if name != "delete_selected"}
 
     @admin.display(description="scopes")
     def scope_words(self, token: Token) -> str:
@@ -94,9 +105,14 @@ class TokenAdmin(NounAdmin[Token]):
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         """Issue a new token and show its text; the message travels in a cookie, the server keeps nothing of it."""
         if change:
-            super().save_model(request, obj, form, change)
+            with transaction.atomic():
+                super().save_model(request, obj, form, change)
+                changed = {word: str(form.cleaned_data[word]) for word in form.changed_data if word in CHANGEABLE}
+                AuditEntry.record(actor_of(request), Act.CHANGE, obj, **changed)
             return
-        issued, text = Token.issue(obj.name, project=obj.project, scopes=obj.scopes, expires_at=obj.expires_at)
+        with transaction.atomic():
+            issued, text = Token.issue(obj.name, project=obj.project, scopes=obj.scopes, expires_at=obj.expires_at)
+            AuditEntry.record(actor_of(request), Act.CREATE, issued, scopes=issued.scopes)
         obj.pk, obj.digest = issued.pk, issued.digest
         obj._state.adding = False
         messages.warning(request, f"The token is {text} : copy it now, it cannot be shown again.")
@@ -104,5 +120,15 @@ class TokenAdmin(NounAdmin[Token]):
     @admin.action(description="Revoke the chosen tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:
         """Make the tokens worthless from now on."""
-        count = queryset.filter(revoked_at=None).update(revoked_at=timezone.now())
+        with transaction.atomic():
+            revoked = list(queryset.filter(revoked_at=None).select_related("project").select_for_update(of=("self",)))
+            count = Token.objects.filter(pk__in=[token.pk for token in revoked]).update(revoked_at=timezone.now())
+            for token in revoked:
+                AuditEntry.record(actor_of(request), Act.REVOKE, token)
         messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+
+    def delete_model(self, request: HttpRequest, obj: Token) -> None:
+        """Delete it, and remember that it was there."""
+        with transaction.atomic():
+            AuditEntry.record(actor_of(request), Act.DELETE, obj)
+            obj.delete()

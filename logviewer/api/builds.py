@@ -9,7 +9,7 @@ from ninja import Query, Router, Status
 from pydantic import BaseModel, Field
 
 from logviewer.api.authentication import ApiRequest
-from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
+from logviewer.api.cursors import Page, PageQuery, decode_id, encode, page_of, refuse_unknown
 from logviewer.api.fields import (
     Body,
     BuildNumber,
@@ -29,14 +29,12 @@ from logviewer.intake.steps import create_step
 from logviewer.models import Build, BuildState
 from logviewer.models import Results as ResultsWord
 from logviewer.resources.access import (
-    MAX_ID,
     Caller,
     readable_build,
     visible_projects,
     writable_build,
     writable_project_slug,
 )
-from logviewer.resources.errors import Invalid
 from logviewer.resources.shapes import (
     BuildHeadShape,
     BuildShape,
@@ -135,16 +133,9 @@ def _chosen(caller: Caller, query: BuildQuery) -> QuerySet[Build]:
         "results": query.results,
         "branch": query.branch,
         "started_at__gte": query.since,
-        "id__lt": None if query.cursor is None else _id_of(query.cursor),
+        "id__lt": None if query.cursor is None else decode_id(BUILDS, query.cursor),
     }
     return builds.filter(**{name: value for name, value in wanted.items() if value is not None})
-
-
-def _id_of(cursor: str) -> int:
-    place = decode(BUILDS, cursor)
-    if not (place.isascii() and place.isdigit() and int(place) <= MAX_ID):
-        raise Invalid({"cursor": ["is not a cursor that this list has given"]})
-    return int(place)
 
 
 @router.get("/{int:build_id}", response=BuildShape, summary="One build with its steps and their logs")

@@ -168,6 +168,15 @@ DOORS: dict[str, Any] = {
             "responses": {"200": {"description": "A zip", "content": _bytes("application/zip")}},
         }
     },
+    "/api/v1/logs.zip": {
+        "get": {
+            "operationId": "read_chosen_logs_zip",
+            "tags": ["logs"],
+            "summary": "Some logs, of any builds, open ones as far as they are",
+            "parameters": [{**_query("ids", "1 to 100 ids, such as 7,12"), "required": True}],
+            "responses": {"200": {"description": "A zip", "content": _bytes("application/zip")}},
+        }
+    },
     "/api/v1/logs/{log_id}/chunks": {
         "get": {
             "operationId": "read_chunks",

@@ -7,7 +7,7 @@ from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from logviewer.api import builds, logs, projects, steps
+from logviewer.api import audit, builds, logs, projects, steps
 from logviewer.api.answers import answer_error
 from logviewer.api.authentication import authenticate
 from logviewer.api.description import DESCRIPTION, complete
@@ -45,5 +45,6 @@ api.add_router("/projects", projects.router)
 api.add_router("/builds", builds.router)
 api.add_router("/steps", steps.router)
 api.add_router("/logs", logs.router)
+api.add_router("/audit", audit.router)
 for kind in (Exception, Http404, HttpError, ValidationError):
     api.add_exception_handler(kind, _answer)

@@ -22,6 +22,7 @@ from logviewer.models.states import (
     StepState,
     Visibility,
 )
+from logviewer.models.survey import StorageSurvey
 from logviewer.models.token import Token, TokenScope
 
 __all__ = [
@@ -47,6 +48,7 @@ __all__ = [
     "Results",
     "Step",
     "StepState",
+    "StorageSurvey",
     "Token",
     "TokenScope",
     "Visibility",

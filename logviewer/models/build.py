@@ -53,6 +53,11 @@ class Build(models.Model):
             models.Index(fields=["builder", "-number"], name="build_newest"),
             models.Index(fields=["state", "-id"], name="build_state"),
             models.Index(fields=["started_at"], name="build_started"),
+            # Lists over all builders, newest first, filtered by one thing.
+            models.Index(fields=["builder", "-id"], name="build_of_builder"),
+            models.Index(fields=["results", "-id"], name="build_results"),
+            models.Index(fields=["branch", "-id"], name="build_branch"),
+            models.Index(fields=["pinned", "id"], name="build_pinned", condition=models.Q(pinned=True)),
             # A builder's list, filtered: a word that few of its builds have must not cost a look at all of them.
             models.Index(fields=["builder", "state", "-number"], name="build_of_state"),
             models.Index(fields=["builder", "results", "-number"], name="build_of_results"),

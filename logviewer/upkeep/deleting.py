@@ -13,8 +13,8 @@ from django.db import transaction
 
 from logviewer.intake.changes import lock_build
 from logviewer.live.store import chunk_store
-from logviewer.models import Act, Actor, AuditEntry, Build, BuildState, LogFile, LogState
-from logviewer.upkeep.errors import Pinned, StillOpen
+from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
+from logviewer.upkeep.errors import NotEmpty, Pinned, StillOpen
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,31 @@ def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
         AuditEntry.record(actor, Act.DELETE, log, reason=reason, bytes=deleted.stored_bytes)
         log.delete()
     return deleted
+
+
+def delete_project(project_id: int, actor: Actor, reason: str = "") -> None:
+    """Delete a project that has no builders (any more), with its tokens.
+
+    Raises:
+        Project.DoesNotExist: it is gone already.
+        NotEmpty: it has builders.
+    """
+    with transaction.atomic():
+        project = Project.objects.select_for_update().get(pk=project_id)  # nobody adds a builder meanwhile
+        if project.builders.exists():
+            raise NotEmpty("project", "builders")
+        AuditEntry.record(actor, Act.DELETE, project, reason=reason)
+        project.delete()
+
+
+def delete_builder(builder_id: int, actor: Actor, reason: str = "") -> None:
+    """Delete a builder that has no builds (any more). Raises as `delete_project`, Builder.DoesNotExist."""
+    with transaction.atomic():
+        builder = Builder.objects.select_related("project").select_for_update(of=("self",)).get(pk=builder_id)
+        if builder.builds.exists():
+            raise NotEmpty("builder", "builds")
+        AuditEntry.record(actor, Act.DELETE, builder, reason=reason)
+        builder.delete()
 
 
 def _log(log_id: int) -> LogFile:

@@ -12,6 +12,7 @@ from logviewer.upkeep.moving import Moved, Mover
 from logviewer.upkeep.progress import progress_bar
 from logviewer.upkeep.sealing import seal_waiting, waiting_logs
 from logviewer.upkeep.silence import give_up_silent
+from logviewer.upkeep.survey import Surveyor
 from logviewer.upkeep.unrecorded import record_finishes
 
 MB = 1_000_000
@@ -43,6 +44,7 @@ class Command(BaseCommand):
             report += f"; {silences.abandoned} silent builds given up, {silences.ended} finished"
         mover = Mover()
         moved = mover.run() if mover.is_due else Moved()
+        Surveyor().run(None)
         if moved.moved:
             report += f"; {moved.moved} logs moved to the other store"
         if moved.away:

@@ -28,6 +28,8 @@ CONTRACT = {
     "/api/v1/logs/{log_id}/finish": {"post"},
     "/api/v1/logs/{log_id}/chunks": {"get", "post"},
     "/api/v1/builds/{build_id}/logs.zip": {"get"},
+    "/api/v1/logs.zip": {"get"},
+    "/api/v1/audit": {"get"},
     "/api/v1/logs/{log_id}/lines": {"get"},
     "/api/v1/logs/{log_id}/marks": {"get"},
     "/api/v1/logs/{log_id}/progressiveText": {"get"},
@@ -53,6 +55,7 @@ def test_the_document_is_openapi_3_1_and_names_every_call(client: Client) -> Non
     "path",
     [
         "/api/v1/builds/{build_id}/logs.zip",
+        "/api/v1/logs.zip",
         "/api/v1/logs/{log_id}/chunks",
         "/api/v1/logs/{log_id}/lines",
         "/api/v1/logs/{log_id}/marks",
