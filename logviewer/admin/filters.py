@@ -158,7 +158,8 @@ class WordFilter(admin.SimpleListFilter):
         if value not in dict(self.words):
             raise IncorrectLookupParameters
         if value == self.common:
-            return queryset.exclude(**{f"{self.field}__in": [word for word, _ in self.words if word != value]})
+            others = [word for word, _ in self.words if word != value]
+            return queryset.exclude(**{f"{self.field}__in": others}).exclude(**{self.field: None})
         return queryset.filter(**{self.field: value})
 
 

@@ -64,8 +64,8 @@ class Surveyor:
         if self._clock() < self._looks_again_at:
             return False
         self._looks_again_at = self._clock() + LEAST_PAUSE_SECONDS / 4
-        now = timezone.now()
         StorageSurvey.objects.get_or_create(pk=1)
+        now = timezone.now()
         if not StorageSurvey.objects.filter(pk=1, due_at__lte=now).update(due_at=now + CLAIM):
             return False
         self._running = True
