@@ -215,6 +215,10 @@ def scenarios(size: Size) -> Iterator[Scenario]:
         for word, days in (("hour", 1 / 24), ("month", 30), ("years", 800))
     }
     yield "GET /builds", [api, f"{api}?limit=200"]
+    yield (
+        "GET /builds, of nobody",
+        [api, f"{api}?state=finished", f"{api}?results=retry", f"{api}?since={since['hour']}"],
+    )
     yield "GET /builds?project=", [f"{api}?project={slug}" for slug in ("project1", "project7", "idle", "nothing")]
     yield "GET /builds?project=&builder=", [f"{api}?project={each.replace('/', '&builder=')}" for each in (busy, idle)]
     yield "GET /builds?builder=", [f"{api}?builder={each.partition('/')[2]}" for each in (busy, idle)]
@@ -299,9 +303,11 @@ def measure(report: Report, size: Size, times: int) -> None:
     from django.test import Client
 
     user, _ = User.objects.get_or_create(username="ada", defaults={"is_staff": True, "is_superuser": True})
-    client = Client()
-    client.force_login(user)
+    staff = Client()
+    staff.force_login(user)
+    nobody = Client()
     for name, addresses in scenarios(size):
+        client = nobody if name.endswith("of nobody") else staff
         for address in addresses:
             answer = client.get(address)
             if answer.status_code not in (200, 404):

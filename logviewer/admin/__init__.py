@@ -21,3 +21,4 @@ __all__ = [
 ]
 
 admin.site.site_header = admin.site.site_title = "buildlogs"
+admin.site.enable_nav_sidebar = False  # the lists need the room; the way to each stands in the header

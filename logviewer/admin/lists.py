@@ -12,6 +12,7 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import InvalidPage, Paginator
 from django.http import HttpRequest
+from django.utils.text import capfirst
 
 MAX_LISTED = 1000
 
@@ -23,6 +24,10 @@ class BoundedChangeList(ChangeList):
     """Django's list, without its two counts; `is_cut` says that there is more than it shows."""
 
     is_cut = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = capfirst(self.opts.verbose_name_plural)  # not "Select build to view"
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page, and what the admin adds to its rows (`dress`)."""

@@ -13,6 +13,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.text import capfirst
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter, word_filter
@@ -94,6 +95,12 @@ class ProjectAdmin(SurveyedAdmin):
         for row in rows:
             vars(row)["use"] = total(members[row.pk], 4) if use else None
         return found
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A choice that says what it is of, also in the list, where it has no label."""
+        field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        field.widget.attrs["aria-label"] = capfirst(str(db_field.verbose_name))
+        return field
 
     @admin.display(description="builders")
     def builder_count(self, project: Project) -> SafeString:

@@ -41,6 +41,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='build',
+            index=models.Index(fields=['builder', 'started_at'], name='build_of_time'),
+        ),
+        migrations.AddIndex(
+            model_name='build',
             index=models.Index(fields=['results', '-id'], name='build_results'),
         ),
         migrations.AddIndex(

@@ -55,6 +55,7 @@ class Build(models.Model):
             models.Index(fields=["started_at"], name="build_started"),
             # Lists over all builders, newest first, filtered by one thing.
             models.Index(fields=["builder", "-id"], name="build_of_builder"),
+            models.Index(fields=["builder", "started_at"], name="build_of_time"),
             models.Index(fields=["results", "-id"], name="build_results"),
             models.Index(fields=["branch", "-id"], name="build_branch"),
             models.Index(fields=["pinned", "id"], name="build_pinned", condition=models.Q(pinned=True)),
