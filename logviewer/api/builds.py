@@ -6,7 +6,7 @@ from typing import Annotated
 
 from django.db.models import QuerySet
 from ninja import Query, Router, Status
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
@@ -16,6 +16,7 @@ from logviewer.api.fields import (
     ExternalId,
     Moment,
     Name,
+    NoQuery,
     Properties,
     Results,
     Slug,
@@ -31,6 +32,7 @@ from logviewer.models import Results as ResultsWord
 from logviewer.resources.access import (
     MAX_ID,
     Caller,
+    administrable_build,
     readable_build,
     visible_projects,
     writable_build,
@@ -46,6 +48,8 @@ from logviewer.resources.shapes import (
     step_shape,
 )
 from logviewer.resources.summary import BuildSummary, build_summary
+from logviewer.upkeep.deleting import delete_build
+from logviewer.upkeep.pinning import pin_build
 
 router = Router(tags=["builds"])
 
@@ -72,6 +76,14 @@ class BuildToCreate(BuildDetails):
         ExternalId | None, Field(description="makes creation repeatable: one build for each, in a builder")
     ] = None
     number: Annotated[BuildNumber | None, Field(description="the builder's next where none is given")] = None
+
+
+class BuildChange(BuildDetails):
+    """What is to be changed."""
+
+    pinned: Annotated[
+        bool, Field(description="neither retention nor anybody deletes it; changing this needs the scope `admin`")
+    ] = False
 
 
 class Ending(Body):
@@ -153,10 +165,6 @@ def get_build(request: ApiRequest, build_id: int) -> BuildShape:
     return build_shape(readable_build(request.auth, build_id))
 
 
-class NoQuery(BaseModel):
-    """An address that takes no parameters."""
-
-
 @router.get("/{int:build_id}/summary", response=BuildSummary, summary="Why a build failed, in at most 64 KiB")
 def get_build_summary(request: ApiRequest, build_id: int) -> BuildSummary:
     """Failed steps, the first errors of their logs with the lines around them, and their last lines."""
@@ -165,10 +173,27 @@ def get_build_summary(request: ApiRequest, build_id: int) -> BuildSummary:
 
 
 @router.patch("/{int:build_id}", response=BuildShape, summary="Change what a build says of itself")
-def patch_build(request: ApiRequest, build_id: int, body: BuildDetails) -> BuildShape:
-    """Only what is given is changed."""
-    writable_build(request.auth, build_id)
-    return build_shape(update_build(build_id, body.model_dump(exclude_unset=True)))
+def patch_build(request: ApiRequest, build_id: int, body: BuildChange) -> BuildShape:
+    """Only what is given is changed. `pinned` needs the scope `admin`, all else `write`."""
+    changes = body.model_dump(exclude_unset=True)
+    pinned = changes.pop("pinned", None)
+    if pinned is not None:
+        build = administrable_build(request.auth, build_id)
+    if changes or pinned is None:
+        writable_build(request.auth, build_id)
+        build = update_build(build_id, changes)
+    if pinned is not None:
+        build = pin_build(build_id, pinned, request.auth.actor)
+    return build_shape(build)
+
+
+@router.delete("/{int:build_id}", response={204: None}, summary="Delete a finished build and its logs, for good")
+def remove_build(request: ApiRequest, build_id: int) -> Status[None]:
+    """One that is pinned, or of which anything is still open, is a conflict, and all of it stays."""
+    refuse_unknown(request, NoQuery)
+    administrable_build(request.auth, build_id)
+    delete_build(build_id, request.auth.actor)
+    return Status(204, None)
 
 
 @router.post("/{int:build_id}/finish", response=BuildShape, summary="Finish a build")

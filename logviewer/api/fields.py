@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from logviewer.models import Results as ResultsWord
+from logviewer.models.audit import MAX_REASON_CHARACTERS
 from logviewer.models.build import MAX_NAME_CHARACTERS
 from logviewer.models.project import SLUG_PATTERN
 from logviewer.resources.access import MAX_ID
@@ -33,6 +34,10 @@ class Body(BaseModel):
     """A JSON body: unknown members are refused, and a value is taken for what it is, never converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_enum_values=False)
+
+
+class NoQuery(BaseModel):
+    """An address that takes no parameters."""
 
 
 def _no_nul(text: str) -> str:
@@ -109,6 +114,8 @@ Properties = Annotated[dict[str, Any], AfterValidator(_storable)]
 Results = Annotated[ResultsWord, Field(strict=False)]
 BuildNumber = Annotated[int, Field(ge=1, le=MAX_BUILD_NUMBER)]
 StepNumber = Annotated[int, Field(ge=0, le=MAX_STEP_NUMBER)]
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARACTERS), AfterValidator(_no_nul)]
+LineNumber = Annotated[int, Field(ge=1, le=MAX_ID)]
 ByteCount = Annotated[int, Field(ge=0, le=MAX_ID)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]

@@ -57,6 +57,10 @@ class Build(models.Model):
             models.Index(fields=["builder", "state", "-number"], name="build_of_state"),
             models.Index(fields=["builder", "results", "-number"], name="build_of_results"),
             models.Index(fields=["builder", "branch", "-number"], name="build_of_branch"),
+            # The API's list over builders, newest first, for filters that few builds fit.
+            models.Index(fields=["builder", "-id"], name="build_list"),
+            models.Index(fields=["results", "-id"], name="build_list_results"),
+            models.Index(fields=["branch", "-id"], name="build_list_branch"),
             # What upkeep asks for every few seconds: few rows, whatever the number of builds.
             models.Index(
                 fields=["abandoned_at"], name="build_abandoned", condition=models.Q(abandoned_at__isnull=False)

@@ -27,7 +27,7 @@ def test_builds_come_newest_first_and_without_their_steps(api: ApiClient) -> Non
     assert answer.json["next"] is None
     assert list(answer.json["items"][0]) == [
         *("id", "number", "project", "builder", "external_id", "title", "branch", "revision", "reason", "origin_url"),
-        *("properties", "state", "results", "started_at", "finished_at", "url"),
+        *("properties", "state", "results", "started_at", "finished_at", "pinned", "url"),
     ]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from logviewer.chunkstore import (
 from logviewer.chunkstore.files import delete_files
 from logviewer.chunkstore.keys import log_files
 from logviewer.chunkstore.lines import read_lines
+from logviewer.chunkstore.marking import extend_marks
 from logviewer.chunkstore.sealing import temporary_file
 from logviewer.chunkstore.verification import Verification
 from tests import independent_reader
@@ -201,8 +201,6 @@ def test_a_reader_in_the_middle_goes_on_with_what_it_opened(store: ChunkStore) -
 
 
 def test_marks_of_the_old_text_do_not_come_back(store: ChunkStore) -> None:
-    from logviewer.chunkstore.marking import extend_marks
-
     fill(store)
     with store.reader(KEY) as reader:
         store.redact(KEY, 20_000, 20_001)
@@ -353,9 +351,13 @@ def test_any_lines_of_any_log(
     store.close()
 
 
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
 def test_descriptors_are_given_back(store: ChunkStore) -> None:
     fill(store, "sealed")
-    before = len(os.listdir("/proc/self/fd"))
+    before = descriptors()
     for _turn in range(3):
         store.redact(KEY, 1, 1)
-    assert len(os.listdir("/proc/self/fd")) <= before
+    assert descriptors() <= before
