@@ -121,7 +121,7 @@ BAD_VALUES: list[tuple[str, Any]] = [
     ("number", 0),
     ("number", -1),
     ("number", "1"),
-    ("number", 1.0),
+    ("number", 1.5),
     ("number", True),
     ("number", 2**63),
     ("number", 10**400),
