@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -158,18 +159,17 @@ def _forget_put_aside(root: Path, key: str) -> None:
             path.unlink(missing_ok=True)
 
 
-class _overwriting_rows:  # noqa: N801 - reads as a statement
-    """While this lasts SQLite overwrites what it deletes, and afterwards empties its write-ahead log.
+@contextmanager
+def _overwriting_rows() -> Iterator[None]:
+    """While this lasts SQLite overwrites what it deletes, and afterwards it empties its write-ahead log.
 
     PostgreSQL keeps dead rows until its next vacuum, where only a superuser can look (ADR 26).
     """
-
-    def __enter__(self) -> None:
-        if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA secure_delete = ON")
-
-    def __exit__(self, *_error: object) -> None:
-        if connection.vendor == "sqlite" and not connection.in_atomic_block:
-            with connection.cursor() as cursor:
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    if connection.vendor != "sqlite":
+        yield
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA secure_delete = ON")
+        yield
+        if not connection.in_atomic_block:  # else it is a test's, around everything
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
