@@ -12,6 +12,7 @@ import pytest
 from tests import independent_reader
 from tests.acceptance.client import Viewer, Writer, entry
 from tests.acceptance.server import Server
+from tests.acceptance.watched_noun import watching
 
 SECRET = b"hunter2-is-the-password"
 LINES = 20_000
@@ -68,6 +69,16 @@ async def test_who_has_read_all_and_not_said_so_is_told_4410_as_well(server: Ser
     while (message := await asyncio.wait_for(viewer.step(), WAIT_SECONDS)) is None or message["type"] != "error":
         pass
     assert message["status"] == 4410
+
+
+async def test_who_watches_the_build_of_a_deleted_log_is_told_without_it(server: Server, admin: Writer) -> None:
+    log = finished_log(admin, b"short\n")
+    token = admin.http.headers["Authorization"].removeprefix("Bearer ")
+    async with watching(server.websocket_url, f"/ws/builds/{log['build']}/", token) as viewer:
+        assert [each["id"] for each in (await viewer.next())["steps"][0]["logs"]] == [log["id"]]
+        assert (await asyncio.to_thread(admin.http.delete, f"/logs/{log['id']}")).status_code == 204
+        told = await viewer.until(lambda message: message["type"] == "snapshot")
+        assert told["steps"][0]["logs"] == []
 
 
 async def test_who_watches_what_is_redacted_is_told_to_reload_and_gets_stars(server: Server, admin: Writer) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -198,6 +199,37 @@ def test_a_reader_in_the_middle_goes_on_with_what_it_opened(store: ChunkStore) -
             offset = frame.end
         assert reader.is_deleted()
     assert b"".join(text) == TEXT
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_whoever_reads_and_searches_at_the_same_time_sees_each_line_as_it_was_or_as_stars(
+    store: ChunkStore, form: str
+) -> None:
+    fill(store, form)
+    original = TEXT.split(b"\n")
+    done = threading.Event()
+
+    def redact() -> None:
+        try:
+            for line in range(19_997, 20_004):
+                store.redact(KEY, line, line)
+        finally:
+            done.set()
+
+    redacting_thread = threading.Thread(target=redact)
+    redacting_thread.start()
+    rounds = 0
+    while not done.is_set() or not rounds:
+        rounds += 1
+        with store.reader(KEY) as reader:
+            assert reader.end().lines == LINES
+            for line in read_lines(reader, 19_985, 30, frozenset({0, 1, 2})).lines:
+                text = "".join(text for _channel, text in line.runs)
+                before = original[line.number - 1]
+                assert text in (before.decode(), "*" * len(before))
+    redacting_thread.join()
+    assert rounds > 1
+    assert assert_agreement(store, KEY).text == stars(TEXT, 19_997, 20_003)
 
 
 def test_marks_of_the_old_text_do_not_come_back(store: ChunkStore) -> None:
