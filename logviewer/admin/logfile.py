@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 from logviewer.admin.acting import ActingAdmin
 from logviewer.admin.filters import DateFilter, FormFilter, ProjectFilter, word_filter
 from logviewer.admin.noun import age
+from logviewer.admin.redaction import RedactingAdmin
 from logviewer.models import Completeness, LogFile, LogForm, LogState, LogType
 from logviewer.upkeep import acts
 
@@ -23,7 +24,7 @@ KEY_SLASHES = 4
 
 
 @admin.register(LogFile)
-class LogFileAdmin(ActingAdmin[LogFile]):
+class LogFileAdmin(RedactingAdmin, ActingAdmin[LogFile]):
     """What the database knows of a log; the counters are as old as the last flush."""
 
     noun = acts.Noun.LOG

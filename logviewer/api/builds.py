@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from ninja import Query, Router, Status
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode_id, encode, page_of, refuse_unknown
@@ -17,6 +17,7 @@ from logviewer.api.fields import (
     ExternalId,
     Moment,
     Name,
+    NoQuery,
     Properties,
     Results,
     Slug,
@@ -30,7 +31,9 @@ from logviewer.intake.steps import create_step
 from logviewer.models import Build, Builder, BuildState
 from logviewer.models import Results as ResultsWord
 from logviewer.resources.access import (
+    MAX_ID,
     Caller,
+    administrable_build,
     readable_build,
     visible_projects,
     writable_build,
@@ -45,14 +48,15 @@ from logviewer.resources.shapes import (
     step_shape,
 )
 from logviewer.resources.summary import BuildSummary, build_summary
-from logviewer.upkeep.newest import newest_builds
+from logviewer.upkeep.deleting import delete_build
+from logviewer.upkeep.pinning import pin_build
 
 router = Router(tags=["builds"])
 
 BUILDS = "build"
 
-MAX_NAMED = 1000
-"""Builds that a query names by their ids."""
+FEW_BUILDS = 10_000
+"""So many are read in some milliseconds, in whatever order."""
 
 
 class BuildDetails(Body):
@@ -75,6 +79,14 @@ class BuildToCreate(BuildDetails):
         ExternalId | None, Field(description="makes creation repeatable: one build for each, in a builder")
     ] = None
     number: Annotated[BuildNumber | None, Field(description="the builder's next where none is given")] = None
+
+
+class BuildChange(BuildDetails):
+    """What is to be changed."""
+
+    pinned: Annotated[
+        bool, Field(description="neither retention nor anybody deletes it; changing this needs the scope `admin`")
+    ] = False
 
 
 class Ending(Body):
@@ -127,55 +139,55 @@ def list_builds(request: ApiRequest, query: Query[BuildQuery]) -> Page[BuildHead
 
 
 def _chosen(caller: Caller, query: BuildQuery) -> QuerySet[Build]:
-    """The builds that the query is about, from its cursor on.
-
-    Written so that each filter is answered by an index of its own, whichever a database would rather walk along: one
-    that has the order of the list, with few rows in it that pass.
-    """
-    builders = _builders(caller, query)
-    before = None if query.cursor is None else decode_id(BUILDS, query.cursor)
-    words = {"results": query.results, "branch": query.branch}
-    wanted = {name: value for name, value in words.items() if value is not None}
-    if builders is not None and not wanted and query.state is None and query.since is None:
-        return newest_builds(builders, query.limit + 1, before)
-    builds = Build.objects.filter(**wanted)
-    if builders is not None:
-        builds = builds.filter(builder__in=builders.order_by().values("pk"))
-    if before is not None:
-        builds = builds.filter(pk__lt=before)
-    if query.state == BuildState.FINISHED:  # nearly all are, of which an index is of no use
-        builds = builds.exclude(state__in=[state for state in BuildState.values if state != BuildState.FINISHED])
-    elif query.state is not None:
-        builds = builds.filter(state=query.state)
-    return builds if query.since is None else _since(builds, query.since)
-
-
-def _builders(caller: Caller, query: BuildQuery) -> QuerySet[Builder] | None:
-    """The builders whose builds are wanted; None for all there are."""
+    """The builds that the query is about, from its cursor on."""
     projects = visible_projects(caller)
     if query.project is not None:
         projects = projects.filter(slug=query.project)
-    builders = Builder.objects.all() if query.builder is None else Builder.objects.filter(slug=query.builder)
-    if projects.query.where:  # else the caller sees every project
-        builders = builders.filter(project__in=projects.order_by().values("pk"))
-    return builders if builders.query.where else None
+    builds = (
+        Build.objects.all() if query.cursor is None else Build.objects.filter(id__lt=decode_id(BUILDS, query.cursor))
+    )
+    attributes = {
+        "state": query.state,
+        "results": query.results,
+        "branch": query.branch,
+    }
+    wanted = {name: value for name, value in attributes.items() if value is not None}
+    if query.since is not None:
+        builds = _since(builds, query.since)
+    elif not wanted:
+        builders = Builder.objects.filter(project__in=projects)
+        if query.builder is not None:
+            builders = builders.filter(slug=query.builder)
+        return builds.filter(builder__in=builders, id__gte=_least_id(builds, builders, query.limit))
+    if query.builder is not None:
+        wanted["builder__slug"] = query.builder
+    return builds.filter(builder__project__in=projects, **wanted)
 
 
 def _since(builds: QuerySet[Build], since: datetime) -> QuerySet[Build]:
-    """Those started since then. Where few builds were, they are named: the list would look for more to its end."""
-    recent = Build.objects.filter(started_at__gte=since)
-    ids = list(recent.order_by("started_at").values_list("pk", flat=True)[: MAX_NAMED + 1])
-    return builds.filter(pk__in=ids) if len(ids) <= MAX_NAMED else builds.filter(started_at__gte=since)
+    """Those that started at that time or later; where these are few, no id below theirs is looked at."""
+    started = Build.objects.filter(started_at__gte=since)
+    few = started.order_by("started_at").values("id")[: FEW_BUILDS + 1].aggregate(count=Count("id"), least=Min("id"))
+    if few["count"] <= FEW_BUILDS:
+        builds = builds.filter(id__gte=few["least"] or MAX_ID)
+    return builds.filter(started_at__gte=since)
+
+
+def _least_id(builds: QuerySet[Build], builders: QuerySet[Builder], limit: int) -> int:
+    """An id that no build of the page, nor the one after it, lies below.
+
+    A builder alone has so many builds from its own on; the largest of these is the bound. So each builder's index is
+    read as far as a page goes, where a database would read and sort all that the builders ever built.
+    """
+    newest = builds.filter(builder=OuterRef("pk")).order_by("-id").values("id")
+    bounds = builders.annotate(bound=Subquery(newest[limit : limit + 1]))
+    return bounds.aggregate(least=Max("bound"))["least"] or 0
 
 
 @router.get("/{int:build_id}", response=BuildShape, summary="One build with its steps and their logs")
 def get_build(request: ApiRequest, build_id: int) -> BuildShape:
     """Show a build."""
     return build_shape(readable_build(request.auth, build_id))
-
-
-class NoQuery(BaseModel):
-    """An address that takes no parameters."""
 
 
 @router.get("/{int:build_id}/summary", response=BuildSummary, summary="Why a build failed, in at most 64 KiB")
@@ -186,10 +198,27 @@ def get_build_summary(request: ApiRequest, build_id: int) -> BuildSummary:
 
 
 @router.patch("/{int:build_id}", response=BuildShape, summary="Change what a build says of itself")
-def patch_build(request: ApiRequest, build_id: int, body: BuildDetails) -> BuildShape:
-    """Only what is given is changed."""
-    writable_build(request.auth, build_id)
-    return build_shape(update_build(build_id, body.model_dump(exclude_unset=True)))
+def patch_build(request: ApiRequest, build_id: int, body: BuildChange) -> BuildShape:
+    """Only what is given is changed. `pinned` needs the scope `admin`, all else `write`."""
+    changes = body.model_dump(exclude_unset=True)
+    pinned = changes.pop("pinned", None)
+    if pinned is not None:
+        build = administrable_build(request.auth, build_id)
+    if changes or pinned is None:
+        writable_build(request.auth, build_id)
+        build = update_build(build_id, changes)
+    if pinned is not None:
+        build = pin_build(build_id, pinned, request.auth.actor)
+    return build_shape(build)
+
+
+@router.delete("/{int:build_id}", response={204: None}, summary="Delete a finished build and its logs, for good")
+def remove_build(request: ApiRequest, build_id: int) -> Status[None]:
+    """One that is pinned, or of which anything is still open, is a conflict, and all of it stays."""
+    refuse_unknown(request, NoQuery)
+    administrable_build(request.auth, build_id)
+    delete_build(build_id, request.auth.actor)
+    return Status(204, None)
 
 
 @router.post("/{int:build_id}/finish", response=BuildShape, summary="Finish a build")

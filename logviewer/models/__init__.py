@@ -10,6 +10,7 @@ from logviewer.models.inspection import Annotation, Fold, Inspection
 from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
 from logviewer.models.project import Builder, Project
+from logviewer.models.redaction import Redaction
 from logviewer.models.states import (
     BuildState,
     Completeness,
@@ -45,6 +46,7 @@ __all__ = [
     "LogState",
     "LogType",
     "Project",
+    "Redaction",
     "Results",
     "Step",
     "StepState",

@@ -16,6 +16,7 @@ class LogFile(models.Model):
     `size`, `lines`, `received`, `omitted` are a cache of the index, at most about a second old while the log is open.
     `errors` and `warnings` count the lines that are some in the first `looked_bytes` of the text; once the log is
     finished and that is all of it, it is `looked_through`.
+    `redactions` counts how often lines of it were overwritten: what was read before is not to be shown any more.
     `form` follows the store once a log is finished; `stored_bytes` is the size of its sealed file, 0 while plain.
     """
 
@@ -32,6 +33,7 @@ class LogFile(models.Model):
     warnings = models.PositiveBigIntegerField(default=0, editable=False)
     looked_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     looked_through = models.BooleanField(default=False, editable=False)
+    redactions = models.PositiveIntegerField(default=0, editable=False)
     sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
     text_sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
     completeness = models.CharField(max_length=10, choices=Completeness.choices, null=True, blank=True)  # noqa: DJ001

@@ -269,6 +269,40 @@ def check_is_writer(caller: Caller) -> None:
         raise Forbidden("writing needs a token with the scope 'write'")
 
 
+def check_administer(caller: Caller, project: Project, noun: str = "project") -> None:
+    """Return if `caller` may administer `project`: pin, delete, redact.
+
+    Raises:
+        Forbidden: the project may be seen, but not administered.
+        NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
+    """
+    if caller.is_staff:
+        return
+    if caller.covers(project):
+        if not caller.holds(TokenScope.ADMIN):
+            raise Forbidden("this token lacks the scope 'admin'")
+        return
+    if project.visibility == Visibility.PRIVATE:
+        raise NotFound(noun)
+    raise Forbidden("this needs a token of the project with the scope 'admin'")
+
+
+def administrable_build(caller: Caller, build_id: int) -> Build:
+    """The build with its builder and project, fetched in one query; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    build = _build(build_id)
+    check_administer(caller, build.builder.project, "build")
+    return build
+
+
+def administrable_log(caller: Caller, log_id: int) -> LogFile:
+    """The log with all above it, fetched in one query; Unauthenticated, NotFound, Forbidden."""
+    check_may_write_at_all(caller)
+    log = _log(log_id)
+    check_administer(caller, log.step.build.builder.project, "log")
+    return log
+
+
 def _build(build_id: int) -> Build:
     return _fetch(Build.objects.select_related("builder__project"), build_id, "build")
 

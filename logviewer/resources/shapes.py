@@ -129,6 +129,7 @@ class BuildHeadShape(TypedDict):
     results: str | None
     started_at: str
     finished_at: str | None
+    pinned: bool
     url: str
 
 
@@ -168,6 +169,7 @@ def build_head_shape(build: Build) -> BuildHeadShape:
         results=build.results,
         started_at=rfc3339(build.started_at),
         finished_at=time_or_none(build.finished_at),
+        pinned=build.pinned,
         url=build.get_absolute_url(),
     )
 

@@ -23,7 +23,7 @@ from logviewer.upkeep.closing import close_build
 from logviewer.upkeep.deleting import delete_build, delete_log
 from logviewer.upkeep.errors import AlreadySo, NotYet, StillOpen, TooMany, Unverified, UpkeepError
 from logviewer.upkeep.moving import move_log
-from logviewer.upkeep.pinning import pin_build, unpin_build
+from logviewer.upkeep.pinning import pin_build
 from logviewer.upkeep.sealing import seal_log
 from logviewer.upkeep.verification import check_log
 
@@ -268,6 +268,18 @@ def _export(log_id: int, actor: Actor, reason: str) -> None:
     AuditEntry.record(actor, Act.EXPORT, _log(log_id), reason=reason)
 
 
+def _pin(build_id: int, actor: Actor, reason: str) -> None:
+    if Build.objects.get(pk=build_id).pinned:
+        raise AlreadySo("the build is pinned already")
+    pin_build(build_id, True, actor, reason)
+
+
+def _unpin(build_id: int, actor: Actor, reason: str) -> None:
+    if not Build.objects.get(pk=build_id).pinned:
+        raise AlreadySo("the build is not pinned")
+    pin_build(build_id, False, actor, reason)
+
+
 _LOG_ACTS: Mapping[Act, Callable[[int, Actor, str], object]] = {
     Act.SEAL: _seal,
     Act.VERIFY: _verify,
@@ -276,8 +288,8 @@ _LOG_ACTS: Mapping[Act, Callable[[int, Actor, str], object]] = {
     Act.DELETE: delete_log,
 }
 _BUILD_ACTS: Mapping[Act, Callable[[int, Actor, str], object]] = {
-    Act.PIN: pin_build,
-    Act.UNPIN: unpin_build,
+    Act.PIN: _pin,
+    Act.UNPIN: _unpin,
     Act.CLOSE: close_build,
     Act.DELETE: delete_build,
 }

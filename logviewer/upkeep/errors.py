@@ -54,6 +54,13 @@ class UnknownLog(UpkeepError):
         )
 
 
+class NoSuchLines(UpkeepError):
+    """Lines were named that a log does not have."""
+
+    def __init__(self, start: int, end: int, lines: int) -> None:
+        super().__init__(f"the log has {lines} lines: {start} to {end} are not among them")
+
+
 class Pinned(UpkeepError):
     """A build that somebody pinned, so that nobody deletes it."""
 

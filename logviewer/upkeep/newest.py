@@ -7,19 +7,16 @@ from django.db.models import Max, OuterRef, QuerySet, Subquery
 from logviewer.models import Build, Builder
 
 
-def newest_builds(builders: QuerySet[Builder], most: int, before: int | None = None) -> QuerySet[Build]:
+def newest_builds(builders: QuerySet[Builder], most: int) -> QuerySet[Build]:
     """Builds of the builders: the newest `most` of them all are among these, and few others.
-
-    `before` is an id from which on none is wanted.
 
     For each builder the id of its `most`th newest build is looked up; the highest of them is where all together have at
     least so many. Without that bound a database either goes through all builds backwards, which takes long for a
     project that is idle, or sorts all builds of the project, which takes long for a busy one.
     """
-    older = Build.objects.all() if before is None else Build.objects.filter(pk__lt=before)
-    nth = older.filter(builder=OuterRef("pk")).order_by("-id").values("id")[most - 1 : most]
+    nth = Build.objects.filter(builder=OuterRef("pk")).order_by("-id").values("id")[most - 1 : most]
     bound = builders.order_by().annotate(nth=Subquery(nth)).aggregate(bound=Max("nth"))["bound"]
-    builds = older.filter(builder__in=builders.order_by().values("pk"))
+    builds = Build.objects.filter(builder__in=builders.order_by().values("pk"))
     return builds if bound is None else builds.filter(pk__gte=bound)
 
 

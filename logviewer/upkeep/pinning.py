@@ -1,29 +1,23 @@
-"""Pinning builds: what is pinned is deleted neither by retention nor by anybody, until it is unpinned."""
+"""Pinning: a build that neither retention nor anybody deletes until it is unpinned."""
 
 from __future__ import annotations
 
 from django.db import transaction
 
 from logviewer.intake.changes import lock_build
-from logviewer.models import Act, Actor, AuditEntry
-from logviewer.upkeep.errors import AlreadySo
+from logviewer.models import Act, Actor, AuditEntry, Build
 
 
-def pin_build(build_id: int, actor: Actor, reason: str = "") -> None:
-    """Pin a build. Raises Build.DoesNotExist, and AlreadySo where it is pinned."""
-    _set_pinned(build_id, actor, reason, pinned=True)
+def pin_build(build_id: int, pinned: bool, actor: Actor, reason: str = "") -> Build:
+    """Pin or unpin a build; one that is so already stays as it is, and nothing is recorded.
 
-
-def unpin_build(build_id: int, actor: Actor, reason: str = "") -> None:
-    """Unpin a build. Raises Build.DoesNotExist, and AlreadySo where it is not pinned."""
-    _set_pinned(build_id, actor, reason, pinned=False)
-
-
-def _set_pinned(build_id: int, actor: Actor, reason: str, *, pinned: bool) -> None:
+    Raises:
+        Build.DoesNotExist: it is gone.
+    """
     with transaction.atomic():
         build = lock_build(build_id)
-        if build.pinned == pinned:
-            raise AlreadySo(f"the build is {'pinned already' if pinned else 'not pinned'}")
-        build.pinned = pinned
-        build.save(update_fields=["pinned"])
-        AuditEntry.record(actor, Act.PIN if pinned else Act.UNPIN, build, reason=reason)
+        if build.pinned != pinned:
+            build.pinned = pinned
+            build.save(update_fields=["pinned"])
+            AuditEntry.record(actor, Act.PIN if pinned else Act.UNPIN, build, reason=reason)
+    return build

@@ -62,6 +62,7 @@ ADMIN_SHOTS = (
     Shot("admin-delete", f"{_ADMIN}/build/act/delete/?ids=1,2,3", ".desk-final"),
     Shot("admin-logs", f"{_ADMIN}/logfile/?state=finished", "#result_list"),
     Shot("admin-log", f"{_ADMIN}/logfile/1/change/", "#logfile_form"),
+    Shot("admin-redact", f"{_ADMIN}/logfile/1/redact/", "#id_reason"),
     Shot("admin-tokens", f"{_ADMIN}/token/", "#result_list"),
     Shot("admin-audit", f"{_ADMIN}/auditentry/", "#changelist"),
 )

@@ -17,15 +17,16 @@ CONTRACT = {
     "/api/v1/projects/{slug}": {"get"},
     "/api/v1/projects/{slug}/builders": {"get"},
     "/api/v1/builds": {"get", "post"},
-    "/api/v1/builds/{build_id}": {"get", "patch"},
+    "/api/v1/builds/{build_id}": {"get", "patch", "delete"},
     "/api/v1/builds/{build_id}/finish": {"post"},
     "/api/v1/builds/{build_id}/heartbeat": {"post"},
     "/api/v1/builds/{build_id}/steps": {"post"},
     "/api/v1/builds/{build_id}/summary": {"get"},
     "/api/v1/steps/{step_id}/finish": {"post"},
     "/api/v1/steps/{step_id}/logs": {"post"},
-    "/api/v1/logs/{log_id}": {"get"},
+    "/api/v1/logs/{log_id}": {"get", "delete"},
     "/api/v1/logs/{log_id}/finish": {"post"},
+    "/api/v1/logs/{log_id}/redact": {"post"},
     "/api/v1/logs/{log_id}/chunks": {"get", "post"},
     "/api/v1/builds/{build_id}/logs.zip": {"get"},
     "/api/v1/logs.zip": {"get"},
@@ -96,7 +97,7 @@ def test_every_call_says_how_it_fails_and_that_it_takes_a_token(client: Client) 
 
 def test_bodies_say_that_they_take_no_other_members(client: Client) -> None:
     schemas = document(client)["components"]["schemas"]
-    for name in ("BuildToCreate", "BuildDetails", "StepToCreate", "LogToCreate", "Ending", "LogEnding"):
+    for name in ("BuildToCreate", "BuildChange", "LinesToRedact", "StepToCreate", "LogToCreate", "Ending", "LogEnding"):
         assert schemas[name]["additionalProperties"] is False, name
 
 
