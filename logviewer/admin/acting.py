@@ -16,6 +16,7 @@ from django.utils.text import capfirst
 from logviewer.admin.noun import MadeByIntake, Noun
 from logviewer.models import Act, Actor
 from logviewer.models.audit import MAX_REASON_CHARACTERS
+from logviewer.resources.shapes import API_PATH, log_links
 from logviewer.upkeep import acts
 from logviewer.upkeep.acts import MAX_NOUNS, Outcome, Selection
 from logviewer.upkeep.errors import TooMany
@@ -194,5 +195,5 @@ def actor_of(request: HttpRequest) -> Actor:
 def _download(selection: Selection) -> str:
     """Where the text is handed out: by the doors, which do that without holding it."""
     if len(selection.ids) == 1:
-        return f"/api/v1/logs/{selection.ids[0]}/raw?download=1"
-    return f"/api/v1/logs.zip?ids={','.join(map(str, selection.ids))}"
+        return f"{log_links(selection.ids[0])['raw']}?download=1"
+    return f"{API_PATH}/logs.zip?ids={','.join(map(str, selection.ids))}"

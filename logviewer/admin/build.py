@@ -26,6 +26,9 @@ else:  # takes no types in brackets while it runs
 
 TITLE_CHARACTERS = 40
 
+MAX_INLINE_ROWS = 100
+"""Steps of a build, and logs of a step, on its page: there are builds with thousands."""
+
 
 class StepInline(_StepTable):
     """The steps of a build, to look at."""
@@ -35,6 +38,13 @@ class StepInline(_StepTable):
     can_delete = False
     show_change_link = True
     extra = max_num = 0
+    verbose_name_plural = f"steps, the first {MAX_INLINE_ROWS}"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Step]:
+        """Those of the build that is shown."""
+        of_build = Step.objects.filter(build=_shown_id(request)).order_by("number")
+        steps: QuerySet[Step] = super().get_queryset(request)
+        return steps.filter(pk__in=list(of_build.values_list("pk", flat=True)[:MAX_INLINE_ROWS]))
 
 
 class LogFileInline(_LogFileTable):
@@ -45,6 +55,19 @@ class LogFileInline(_LogFileTable):
     can_delete = False
     show_change_link = True
     extra = max_num = 0
+    verbose_name_plural = f"log files, the first {MAX_INLINE_ROWS}"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[LogFile]:
+        """Those of the step that is shown."""
+        of_step = LogFile.objects.filter(step=_shown_id(request)).order_by("pk")
+        logs: QuerySet[LogFile] = super().get_queryset(request)
+        return logs.filter(pk__in=list(of_step.values_list("pk", flat=True)[:MAX_INLINE_ROWS]))
+
+
+def _shown_id(request: HttpRequest) -> int:
+    """The id of what the page is about; Django has fetched it by then."""
+    assert request.resolver_match is not None
+    return int(request.resolver_match.kwargs["object_id"])
 
 
 class PinnedFilter(admin.SimpleListFilter):

@@ -72,6 +72,7 @@ class TokenAdmin(NounAdmin[Token]):
     list_select_related = ["project"]
     search_fields = ["name", "project__slug"]
     list_per_page = 50
+    raw_id_fields = ["project"]  # a choice would name all projects there are
     actions = ["revoke"]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:

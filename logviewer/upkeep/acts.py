@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Final
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Q, QuerySet
+from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
 
 from logviewer.chunkstore import ChunkStoreError
 from logviewer.live.store import chunk_store
@@ -131,7 +131,8 @@ class Preview:
 
 def preview(selection: Selection) -> Preview:
     """Count what is selected, in a bounded number of queries."""
-    sizes = list(selection.logs.values_list("size", "stored_bytes", "form"))
+    stored = Case(When(form=LogForm.PLAIN, then=F("size")), default=F("stored_bytes"))
+    sums = selection.logs.aggregate(logs=Count("pk"), text=Sum("size"), stored=Sum(stored))
     examples: list[Build] | list[LogFile]
     if selection.noun is Noun.BUILD:
         examples = list(selection.builds.select_related("builder__project").order_by("pk")[:MAX_EXAMPLES])
@@ -142,9 +143,9 @@ def preview(selection: Selection) -> Preview:
     return Preview(
         selection=selection,
         builds=selection.builds.count(),
-        logs=len(sizes),
-        text_bytes=sum(size for size, _stored, _form in sizes),
-        stored_bytes=sum(size if form == LogForm.PLAIN else stored for size, stored, form in sizes),
+        logs=sums["logs"],
+        text_bytes=sums["text"] or 0,
+        stored_bytes=sums["stored"] or 0,
         examples=examples,
         hindered=[(count, why) for count, why in hindered if count],
     )

@@ -32,6 +32,7 @@ def new_log(writer: Writer, step: dict[str, Any], name: str, text: bytes) -> dic
     return log
 
 
+@pytest.mark.bad_input("ids that are none")
 @pytest.fixture(scope="module")
 def texts() -> dict[str, bytes]:
     """What the build's logs say, by the names that they have in the zip."""

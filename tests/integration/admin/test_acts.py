@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
 
-from logviewer.chunkstore import Entry
+from logviewer.chunkstore import Entry, LogLocked
 from logviewer.chunkstore.keys import log_files
 from logviewer.intake.builds import finish_build
 from logviewer.intake.output import append_output, finish_log
@@ -30,6 +28,9 @@ BUILDS = "/admin/logviewer/build/"
 LOGS = "/admin/logviewer/logfile/"
 
 
+@pytest.mark.bad_input("ids that are none")
+@pytest.mark.bad_input("an act that reads more than 4 GiB")
+@pytest.mark.bad_input("an act on more than a thousand builds")
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ada"))
@@ -130,13 +131,15 @@ def test_a_log_that_somebody_is_at_is_refused_and_the_others_are_done(
     admin: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log, other = finished_log(), finished_log()
-    monkeypatch.setattr("logviewer.chunkstore.sealing.LOCK_WAIT_SECONDS", 0.0, raising=False)
-    fd = os.open(log_files(chunk_store().root, log.key).index, os.O_RDWR)
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        said = do(admin, LOGS, "seal", log, other)
-    finally:
-        os.close(fd)
+    seal_log = acts.seal_log
+
+    def locked_or_sealed(row: LogFile) -> None:
+        if row.pk == log.pk:
+            raise LogLocked(Path(row.key), 5.0)
+        seal_log(row)
+
+    monkeypatch.setattr(acts, "seal_log", locked_or_sealed)
+    said = do(admin, LOGS, "seal", log, other)
     assert said[0] == "1 log sealed."
     assert said[1].startswith("1 log not sealed: demo/linux #1 compile/stdio: ")
     assert LogFile.objects.get(pk=log.pk).form == LogForm.PLAIN

@@ -18,6 +18,7 @@ from tests.factories import make_build, make_builder, make_log, make_project, ma
 pytestmark = pytest.mark.django_db
 
 
+@pytest.mark.bad_input("a filter that there is not")
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ada"))

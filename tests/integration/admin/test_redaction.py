@@ -20,6 +20,7 @@ pytestmark = pytest.mark.django_db
 TEXT = b"begin\npassword=hunter2 \x1b[31m<b>\nend\n"
 
 
+@pytest.mark.bad_input("lines to redact that there are not")
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ada"))

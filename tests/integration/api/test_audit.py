@@ -16,6 +16,7 @@ from tests.integration.api.client import ApiClient
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+@pytest.mark.bad_input("a filter that there is not")
 @pytest.fixture
 def admin(api: ApiClient) -> ApiClient:
     return api.with_token(make_token(scopes=["admin"]))
