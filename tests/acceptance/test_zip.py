@@ -32,7 +32,6 @@ def new_log(writer: Writer, step: dict[str, Any], name: str, text: bytes) -> dic
     return log
 
 
-@pytest.mark.bad_input("ids that are none")
 @pytest.fixture(scope="module")
 def texts() -> dict[str, bytes]:
     """What the build's logs say, by the names that they have in the zip."""
@@ -135,6 +134,7 @@ def test_logs_of_several_builds_come_in_one_zip(writer: Writer, build: dict[str,
     assert f"demo/zip/{build['number']}/01-compile/config-log.log" in found
 
 
+@pytest.mark.bad_input("ids that are none")
 @pytest.mark.parametrize("ids", ["", "1,", "x", "-1", ",".join(["1"] * 101)])
 def test_ids_that_are_none_or_too_many_are_400(writer: Writer, ids: str) -> None:
     answer = writer.http.get(f"/logs.zip?ids={ids}")

@@ -28,9 +28,6 @@ BUILDS = "/admin/logviewer/build/"
 LOGS = "/admin/logviewer/logfile/"
 
 
-@pytest.mark.bad_input("ids that are none")
-@pytest.mark.bad_input("an act that reads more than 4 GiB")
-@pytest.mark.bad_input("an act on more than a thousand builds")
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ada"))
@@ -196,6 +193,7 @@ def test_one_log_is_downloaded_as_text_and_several_as_a_zip(admin: Client) -> No
     assert len(audited(Act.EXPORT)) == 3
 
 
+@pytest.mark.bad_input("an act on more than a thousand builds")
 def test_more_than_a_thousand_are_refused_in_one_line_and_nothing_is_done(admin: Client) -> None:
     builder = make_builder()
     builds = Build.objects.bulk_create(
@@ -212,6 +210,7 @@ def test_more_than_a_thousand_are_refused_in_one_line_and_nothing_is_done(admin:
     assert Build.objects.count() == 1002
 
 
+@pytest.mark.bad_input("an act that reads more than 4 GiB")
 def test_so_are_more_bytes_than_one_act_may_read(admin: Client) -> None:
     log = finished_log()
     LogFile.objects.filter(pk=log.pk).update(size=acts.MAX_READ_BYTES + 1)
@@ -241,6 +240,7 @@ def test_who_may_look_verifies_and_downloads_and_nothing_else(client: Client) ->
     assert LogFile.objects.exists()
 
 
+@pytest.mark.bad_input("ids that are none")
 @pytest.mark.parametrize("ids", ["", "x", "-1", "1;2", "9" * 40])
 def test_ids_that_are_none_choose_nothing(admin: Client, ids: str) -> None:
     finished_log()

@@ -18,7 +18,6 @@ from tests.factories import make_build, make_builder, make_log, make_project, ma
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.bad_input("a filter that there is not")
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ada"))
@@ -123,6 +122,7 @@ def test_filters_find_logs(admin: Client, query: dict[str, str], expected: list[
     ]
 
 
+@pytest.mark.bad_input("a filter that there is not")
 @pytest.mark.parametrize(
     "query",
     [

@@ -20,7 +20,6 @@ pytestmark = pytest.mark.django_db
 TEXT = b"begin\npassword=hunter2 \x1b[31m<b>\nend\n"
 
 
-@pytest.mark.bad_input("lines to redact that there are not")
 @pytest.fixture
 def admin(client: Client) -> Client:
     client.force_login(User.objects.create_superuser("ada"))
@@ -62,6 +61,7 @@ def test_when_confirmed_they_are_overwritten_and_it_is_remembered(admin: Client,
     assert (entry.act, entry.actor, entry.reason) == (Act.REDACT, "ada", "a secret")
 
 
+@pytest.mark.bad_input("lines to redact that there are not")
 @pytest.mark.parametrize(
     ("form", "said"),
     [
