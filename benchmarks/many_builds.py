@@ -9,6 +9,7 @@ all, which a list "newest first" must not go through all others to find. Request
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -64,7 +65,8 @@ def fill(size: Size) -> None:
     begin = int((datetime.now(UTC) - timedelta(days=SPAN_DAYS)).timestamp())
     pace = SPAN_DAYS * 86_400 / size.builds
     for name, statement in statements(size, begin, pace, connection.vendor):
-        timed(name, lambda statement=statement: execute(statement))
+        whole = with_defaults(statement)
+        timed(name, lambda whole=whole: execute(whole))
 
     def add_indexes() -> None:
         for model in models:
@@ -75,6 +77,32 @@ def fill(size: Size) -> None:
     timed("indexes", add_indexes)
     if connection.vendor == "postgresql":
         timed("VACUUM ANALYZE", lambda: execute("VACUUM ANALYZE"))
+
+
+def with_defaults(statement: str) -> str:
+    """The statement with the columns that its table has beyond those that matter here, each with its default."""
+    from django.apps import apps
+    from django.db import connection
+
+    found = re.match(r"INSERT INTO (\w+) \(([^)]*)\) SELECT ", statement)
+    if found is None:
+        return statement
+    model = next(model for model in apps.get_models() if model._meta.db_table == found[1])
+    named = set(found[2].split(", "))
+    more = {
+        field.column: field.get_db_prep_save(field.get_default(), connection)
+        for field in model._meta.concrete_fields
+        if field.column not in named and not field.primary_key and not field.null
+    }
+    begin = f"INSERT INTO {found[1]} ({', '.join([*more, found[2]])}) SELECT "
+    return begin + "".join(f"{literal(value)}, " for value in more.values()) + statement[found.end() :]
+
+
+def literal(value: object) -> str:
+    """A number, a truth, a moment or a text as SQL."""
+    if isinstance(value, bool | int | float):
+        return str(value).lower()  # both databases know true and false
+    return f"'{value}'"
 
 
 def execute(statement: str) -> None:
