@@ -27,7 +27,7 @@ class BoundedChangeList(ChangeList):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.title = capfirst(self.opts.verbose_name_plural)  # not "Select build to view"
+        self.title = capfirst(str(self.opts.verbose_name_plural))  # not "Select build to view"
 
     def get_results(self, request: HttpRequest) -> None:
         """Fetch the page, and what the admin adds to its rows (`dress`)."""

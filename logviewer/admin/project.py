@@ -99,6 +99,7 @@ class ProjectAdmin(SurveyedAdmin):
     def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         """A choice that says what it is of, also in the list, where it has no label."""
         field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        assert field is not None
         field.widget.attrs["aria-label"] = capfirst(str(db_field.verbose_name))
         return field
 
