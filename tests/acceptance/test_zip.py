@@ -131,7 +131,7 @@ def test_logs_of_several_builds_come_in_one_zip(writer: Writer, build: dict[str,
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         found = {name: archive.read(name) for name in archive.namelist()}
     assert sorted(found.values()) == [b"checking for gcc\n", b"other\n"]
-    assert f"demo/zip/{build['number']}/01-compile/config-log.log" in found
+    assert f"demo/zip/{build['number']}/01-compile/configlog.log" in found
 
 
 @pytest.mark.bad_input("ids that are none")
