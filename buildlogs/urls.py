@@ -5,6 +5,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from logviewer.admin import storage
 from logviewer.api.health import healthz, readyz
 from logviewer.api.root import api
 from logviewer.pages.sign_in import to_sign_in
@@ -16,6 +17,7 @@ urlpatterns = [
     # Passwords are taken where they are counted, and nowhere else.
     path("admin/login/", to_sign_in),
     path("admin/password_change/", RedirectView.as_view(pattern_name="logviewer:password")),
+    path("admin/storage/", admin.site.admin_view(storage), name="storage"),
     path("admin/", admin.site.urls),
     path("", include("logviewer.pages.urls", namespace="logviewer")),
 ]

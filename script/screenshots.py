@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.browser.content import filled
-from tests.browser.gallery import ACCOUNT, ADMIN_INDEX, EMPTY, SHOTS, Gallery
+from tests.browser.gallery import ACCOUNT, ADMIN_SHOTS, EMPTY, SHOTS, Gallery
 from tests.browser.site import serving
 from tests.browser.watcher import chromium_at
 from tests.services import find_chromium
@@ -31,7 +31,7 @@ def take(directory: Path, executable: Path) -> list[str]:
         gallery.show([EMPTY])
         with filled(site):
             gallery.show(SHOTS)
-            gallery.show([ADMIN_INDEX, *ACCOUNT], signed_in=True)
+            gallery.show([*ADMIN_SHOTS, *ACCOUNT], signed_in=True)
         return gallery.faults
 
 
@@ -46,7 +46,7 @@ def main() -> int:
     if executable is None:
         parser.error("needs Chromium: install it, or name one with BUILDLOGS_TEST_CHROMIUM=/path/to/chromium")
     faults = take(directory, executable)
-    print(f"pictures of {len(SHOTS) + 2} pages are in {directory}")
+    print(f"pictures of {len(SHOTS) + len(ADMIN_SHOTS) + 1} pages are in {directory}")
     for fault in faults:
         print(f"fault: {fault}", file=sys.stderr)
     return 1 if faults else 0

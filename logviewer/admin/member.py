@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.http import HttpRequest
 
+from logviewer.admin.acting import actor_of
 from logviewer.admin.noun import NounAdmin
-from logviewer.models import Act, Actor, Member, Project
+from logviewer.models import Act, Member, Project
 from logviewer.upkeep.membership import note_member, remove_member
 
 if TYPE_CHECKING:
     _MemberTable = admin.TabularInline[Member, Project]
 else:
     _MemberTable = admin.TabularInline  # takes no types in brackets while it runs
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Who does it, for the audit log."""
-    return Actor(request.user.get_username(), user_id=request.user.pk)
 
 
 class MemberInline(_MemberTable):

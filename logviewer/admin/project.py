@@ -2,39 +2,121 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
-from django.db.models import Count, QuerySet
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import filesizeformat
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.text import capfirst
 
-from logviewer.admin.member import MemberInline, actor_of, save_members
-from logviewer.admin.noun import MadeByIntake, NounAdmin
+from logviewer.admin.acting import actor_of
+from logviewer.admin.filters import ProjectFilter, word_filter
+from logviewer.admin.member import MemberInline, save_members
+from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, Ordering, age
 from logviewer.admin.token import TokenInline
-from logviewer.models import Act, AuditEntry, Builder, Member, Project
+from logviewer.models import Act, AuditEntry, Builder, Member, Project, Visibility
+from logviewer.upkeep.choosing import Name
+from logviewer.upkeep.deleting import delete_builder, delete_project
+from logviewer.upkeep.errors import UpkeepError
+from logviewer.upkeep.survey import last_survey, total
+
+if TYPE_CHECKING:
+    from django.contrib.admin.views.main import ChangeList
+    from django.utils.safestring import SafeString
+
+
+def _use(noun: Project | Builder, place: int) -> int | None:
+    """A figure of the last survey; None where that does not know of it."""
+    sums = vars(noun).get("use")
+    return None if sums is None else sums[place]
+
+
+class SurveyedAdmin(NounAdmin[Any]):
+    """Columns that the last survey has: logs, text, what that takes up."""
+
+    @admin.display(description="logs")
+    def logs(self, noun: Project | Builder) -> int | str:
+        """How many."""
+        found = _use(noun, 0)
+        return "" if found is None else found
+
+    @admin.display(description="text")
+    def text(self, noun: Project | Builder) -> str:
+        """How much they say."""
+        found = _use(noun, 1)
+        return "" if found is None else filesizeformat(found)
+
+    @admin.display(description="stored")
+    def stored(self, noun: Project | Builder) -> str:
+        """How much that takes up, here and in the other store."""
+        here, elsewhere = _use(noun, 2), _use(noun, 3)
+        return "" if here is None or elsewhere is None else filesizeformat(here + elsewhere)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """As Django's, saying why where upkeep refuses."""
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except UpkeepError as error:
+            self.message_user(request, f"Nothing was deleted: {error}.", messages.ERROR)
+            return HttpResponseRedirect(reverse(f"admin:logviewer_{self.opts.model_name}_changelist"))
 
 
 @admin.register(Project)
-class ProjectAdmin(NounAdmin[Project]):
+class ProjectAdmin(SurveyedAdmin):
     """What is built, and who may see it."""
 
-    list_display = ["slug", "name", "visibility", "builder_count", "created_at", "page"]
+    list_display = ["slug", "name", "visibility", "builder_count", "logs", "text", "stored", "created", "page"]
     list_editable = ["visibility"]
-    list_filter = ["visibility"]
+    list_filter = [word_filter("visibility", Visibility)]
+    list_per_page = 50
+    list_max_show_all = 0
     search_fields = ["slug", "name"]
-    date_hierarchy = "created_at"
     actions = None
     inlines = [MemberInline, TokenInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         """Projects with the number of their builders."""
-        return super().get_queryset(request).annotate(builder_total=Count("builders"))
+        builders = Builder.objects.filter(project=OuterRef("pk")).order_by().values("project")
+        counted = Subquery(builders.annotate(total=Count("pk")).values("total"))
+        projects: QuerySet[Project] = super().get_queryset(request)
+        return projects.annotate(builder_total=counted)
 
-    @admin.display(description="builders", ordering="builder_total")
-    def builder_count(self, project: Project) -> int:
-        """How many builders the project has."""
-        return int(getattr(project, "builder_total", 0))
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """Django's list, its rows with the figures of the last survey."""
+        found = super().get_changelist_instance(request)
+        rows = list(found.result_list)
+        members: dict[int, list[list[int]]] = {row.pk: [] for row in rows}
+        use = last_survey()[1]["builders"]
+        for builder, project in Builder.objects.filter(project__in=rows).order_by().values_list("pk", "project"):
+            members[project].append(use.get(str(builder), [0, 0, 0, 0]))
+        for row in rows:
+            vars(row)["use"] = total(members[row.pk], 4) if use else None
+        return found
+
+    def formfield_for_choice_field(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        """A choice that says what it is of, also in the list, where it has no label."""
+        field = super().formfield_for_choice_field(db_field, request, **kwargs)
+        assert field is not None
+        field.widget.attrs["aria-label"] = capfirst(str(db_field.verbose_name))
+        return field
+
+    @admin.display(description="builders")
+    def builder_count(self, project: Project) -> SafeString:
+        """How many builders the project has, and the way to them."""
+        address = reverse("admin:logviewer_builder_changelist")
+        count = getattr(project, "builder_total", 0) or 0
+        return format_html('<a href="{}?project={}">{}</a>', address, project.slug, count)
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, project: Project) -> SafeString | str:
+        """How long ago."""
+        return age(project.created_at)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
         """A slug is in every address and storage key of the project: it stays as it was made."""
@@ -44,10 +126,12 @@ class ProjectAdmin(NounAdmin[Project]):
 
     def save_model(self, request: HttpRequest, obj: Project, form: ModelForm[Project], change: bool) -> None:
         """Write what was changed and nothing else: builds raise the project's version meanwhile."""
-        obj.save(update_fields=form.changed_data if change else None)
-        details = {name: str(form.cleaned_data[name]) for name in form.changed_data}
-        if details:
-            AuditEntry.record(actor_of(request), Act.CHANGE if change else Act.CREATE, obj, **details)
+        if change and not form.changed_data:
+            return
+        with transaction.atomic():
+            obj.save(update_fields=form.changed_data if change else None)
+            changed = {name: str(form.cleaned_data[name]) for name in form.changed_data} if change else {}
+            AuditEntry.record(actor_of(request), Act.CHANGE if change else Act.CREATE, obj, **changed)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Write the members with their audit entries."""
@@ -61,24 +145,64 @@ class ProjectAdmin(NounAdmin[Project]):
         empty = obj is None or not obj.builders.exists()
         return empty and super().has_delete_permission(request, obj)
 
+    def delete_model(self, request: HttpRequest, obj: Project) -> None:
+        """Delete it by upkeep, which refuses one that got a builder meanwhile."""
+        delete_project(obj.pk, actor_of(request))
+
 
 @admin.register(Builder)
-class BuilderAdmin(MadeByIntake[Builder]):
+class BuilderAdmin(SurveyedAdmin, MadeByIntake[Builder]):
     """One way of building a project."""
 
-    list_display = ["slug", "project", "build_count", "created_at", "page"]
-    list_filter = ["project"]
+    actions = None
+    list_display = ["name", "builds", "logs", "text", "stored", "created", "page"]
+    list_filter = [ProjectFilter]
     list_select_related = ["project"]
-    search_fields = ["slug", "project__slug"]
-    date_hierarchy = "created_at"
+    sortable_by = ()
+    search_help_text = "An id, project, project/builder, or the beginning of a builder's name"
     fields = ["project", "slug", "next_number", "created_at", "page"]
     readonly_fields = ["page"]
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Builder]:
-        """Builders with the number of their builds."""
-        return super().get_queryset(request).annotate(build_total=Count("builds"))
+    def get_ordering(self, request: HttpRequest) -> Ordering:
+        """By name."""
+        return ["project__slug", "slug"]
 
-    @admin.display(description="builds", ordering="build_total")
-    def build_count(self, builder: Builder) -> int:
-        """How many builds the builder has."""
-        return int(getattr(builder, "build_total", 0))
+    def named(self, request: HttpRequest, queryset: QuerySet[Builder], name: Name) -> QuerySet[Builder]:
+        """The builders that a name is about."""
+        if name.id is not None:
+            return queryset.filter(pk=name.id)
+        if name.builder is not None:
+            return queryset.filter(project__slug=name.project, slug=name.builder)
+        of_project = queryset.filter(project__slug=name.project)
+        return of_project | queryset.filter(slug__startswith=name.project or "")
+
+    def dress(self, request: HttpRequest, rows: Sequence[Builder]) -> None:
+        """Add what the last survey says."""
+        use = last_survey()[1]["builders"]
+        for row in rows:
+            vars(row)["use"] = use.get(str(row.pk), [0, 0, 0, 0]) if use else None
+
+    @admin.display(description="builder")
+    def name(self, builder: Builder) -> str:
+        """As people call it."""
+        return f"{builder.project.slug}/{builder.slug}"
+
+    @admin.display(description="builds")
+    def builds(self, builder: Builder) -> SafeString:
+        """The way to its builds, under the number that the next one gets."""
+        address = reverse("admin:logviewer_build_changelist")
+        return format_html('<a href="{}?q={}">up to #{}</a>', address, self.name(builder), builder.next_number - 1)
+
+    @admin.display(description="created")
+    def created(self, builder: Builder) -> SafeString | str:
+        """How long ago."""
+        return age(builder.created_at)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Builder | None = None) -> bool:
+        """Only while it is empty, as projects."""
+        empty = obj is not None and not obj.builds.exists()
+        return empty and super(BoundedAdmin, self).has_delete_permission(request, obj)
+
+    def delete_model(self, request: HttpRequest, obj: Builder) -> None:
+        """Delete it by upkeep, which refuses one that got a build meanwhile."""
+        delete_builder(obj.pk, actor_of(request))

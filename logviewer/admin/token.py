@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from logviewer.admin.member import actor_of
+from logviewer.admin.acting import actor_of
+from logviewer.admin.filters import ProjectFilter
 from logviewer.admin.noun import NounAdmin
 from logviewer.models import Act, AuditEntry, Project, Token, TokenScope
 from logviewer.upkeep.membership import issue_token, revoke_token
@@ -25,6 +27,10 @@ else:
 
 Fields = list[str | list[str] | tuple[str, ...] | tuple[()]]
 """What Django lets `get_fields` return."""
+
+
+CHANGEABLE = frozenset({"name", "expires_at"})
+"""Of a token that there is."""
 
 
 class TokenForm(_TokenModelForm):
@@ -79,11 +85,16 @@ class TokenAdmin(NounAdmin[Token]):
 
     form = TokenForm
     list_display = ["name", "project", "scope_words", "valid", "created_at", "expires_at", "last_used_at"]
-    list_filter = [ValidityFilter, "project"]
+    list_filter = [ValidityFilter, ProjectFilter]
     list_select_related = ["project"]
     search_fields = ["name", "project__slug"]
-    date_hierarchy = "created_at"
+    list_per_page = 50
+    raw_id_fields = ["project"]  # a choice would name all projects there are
     actions = ["revoke"]
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Tokens are revoked many at once, and deleted one by one."""
+        return {name: act for name, act in super().get_actions(request).items() if name != "delete_selected"}
 
     @admin.display(description="scopes")
     def scope_words(self, token: Token) -> str:
@@ -112,9 +123,10 @@ class TokenAdmin(NounAdmin[Token]):
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         """Issue a new token and show its text; the message travels in a cookie, the server keeps nothing of it."""
         if change:
-            super().save_model(request, obj, form, change)
-            if form.changed_data:
-                AuditEntry.record(actor_of(request), Act.CHANGE, obj, changed=form.changed_data)
+            with transaction.atomic():
+                super().save_model(request, obj, form, change)
+                changed = {word: str(form.cleaned_data[word]) for word in form.changed_data if word in CHANGEABLE}
+                AuditEntry.record(actor_of(request), Act.CHANGE, obj, **changed)
             return
         issued, text = issue_token(
             actor_of(request), obj.name, project=obj.project, scopes=obj.scopes, expires_at=obj.expires_at
@@ -131,3 +143,9 @@ class TokenAdmin(NounAdmin[Token]):
             revoke_token(actor_of(request), token)
         count = len(good)
         messages.success(request, f"{count} token{'' if count == 1 else 's'} revoked.")
+
+    def delete_model(self, request: HttpRequest, obj: Token) -> None:
+        """Delete it, and remember that it was there."""
+        with transaction.atomic():
+            AuditEntry.record(actor_of(request), Act.DELETE, obj)
+            obj.delete()

@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from logviewer.admin.acting import actor_of
 from logviewer.admin.noun import MadeByIntake, NounAdmin
-from logviewer.models import Actor, Delivery, Webhook, WebhookEvent
+from logviewer.models import Delivery, Webhook, WebhookEvent
 from logviewer.models.webhook import MAX_URL_CHARACTERS
 from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
 from logviewer.webhooks.registry import (
@@ -70,11 +71,6 @@ class WebhookForm(_WebhookModelForm):
             except TooManyWebhooks as error:
                 raise ValidationError(f"{error}.", code="too-many") from None
         return cleaned
-
-
-def actor_of(request: HttpRequest) -> Actor:
-    """Who is at work here, for the audit log."""
-    return Actor(request.user.get_username(), user_id=request.user.pk)
 
 
 @admin.register(Webhook)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated
 
-from django.db.models import QuerySet
+from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from ninja import Query, Router, Status
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from logviewer.api.authentication import ApiRequest
-from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
+from logviewer.api.cursors import Page, PageQuery, decode_id, encode, page_of, refuse_unknown
 from logviewer.api.fields import (
     Body,
     BuildNumber,
     ExternalId,
     Moment,
     Name,
+    NoQuery,
     Properties,
     Results,
     Slug,
@@ -26,17 +28,17 @@ from logviewer.api.fields import (
 )
 from logviewer.intake.builds import DETAILS, NewBuild, create_build, finish_build, note_heartbeat, update_build
 from logviewer.intake.steps import create_step
-from logviewer.models import Build, BuildState
+from logviewer.models import Build, Builder, BuildState
 from logviewer.models import Results as ResultsWord
 from logviewer.resources.access import (
     MAX_ID,
     Caller,
+    administered_build,
     readable_build,
     visible_projects,
     writable_build,
     writable_project_slug,
 )
-from logviewer.resources.errors import Invalid
 from logviewer.resources.shapes import (
     BuildHeadShape,
     BuildShape,
@@ -46,10 +48,15 @@ from logviewer.resources.shapes import (
     step_shape,
 )
 from logviewer.resources.summary import BuildSummary, build_summary
+from logviewer.upkeep.deleting import delete_build
+from logviewer.upkeep.pinning import pin_build
 
 router = Router(tags=["builds"])
 
 BUILDS = "build"
+
+FEW_BUILDS = 10_000
+"""So many are read in some milliseconds, in whatever order."""
 
 
 class BuildDetails(Body):
@@ -72,6 +79,14 @@ class BuildToCreate(BuildDetails):
         ExternalId | None, Field(description="makes creation repeatable: one build for each, in a builder")
     ] = None
     number: Annotated[BuildNumber | None, Field(description="the builder's next where none is given")] = None
+
+
+class BuildChange(BuildDetails):
+    """What is to be changed."""
+
+    pinned: Annotated[
+        bool, Field(description="neither retention nor anybody deletes it; changing this needs the scope `admin`")
+    ] = False
 
 
 class Ending(Body):
@@ -128,33 +143,51 @@ def _chosen(caller: Caller, query: BuildQuery) -> QuerySet[Build]:
     projects = visible_projects(caller)
     if query.project is not None:
         projects = projects.filter(slug=query.project)
-    builds = Build.objects.filter(builder__project__in=projects)
-    wanted = {
-        "builder__slug": query.builder,
+    builds = (
+        Build.objects.all() if query.cursor is None else Build.objects.filter(id__lt=decode_id(BUILDS, query.cursor))
+    )
+    attributes = {
         "state": query.state,
         "results": query.results,
         "branch": query.branch,
-        "started_at__gte": query.since,
-        "id__lt": None if query.cursor is None else _id_of(query.cursor),
     }
-    return builds.filter(**{name: value for name, value in wanted.items() if value is not None})
+    wanted = {name: value for name, value in attributes.items() if value is not None}
+    if query.since is not None:
+        builds = _since(builds, query.since)
+    elif not wanted:
+        builders = Builder.objects.filter(project__in=projects)
+        if query.builder is not None:
+            builders = builders.filter(slug=query.builder)
+        return builds.filter(builder__in=builders, id__gte=_least_id(builds, builders, query.limit))
+    if query.builder is not None:
+        wanted["builder__slug"] = query.builder
+    return builds.filter(builder__project__in=projects, **wanted)
 
 
-def _id_of(cursor: str) -> int:
-    place = decode(BUILDS, cursor)
-    if not (place.isascii() and place.isdigit() and int(place) <= MAX_ID):
-        raise Invalid({"cursor": ["is not a cursor that this list has given"]})
-    return int(place)
+def _since(builds: QuerySet[Build], since: datetime) -> QuerySet[Build]:
+    """Those that started at that time or later; where these are few, no id below theirs is looked at."""
+    started = Build.objects.filter(started_at__gte=since)
+    few = started.order_by("started_at").values("id")[: FEW_BUILDS + 1].aggregate(count=Count("id"), least=Min("id"))
+    if few["count"] <= FEW_BUILDS:
+        builds = builds.filter(id__gte=few["least"] or MAX_ID)
+    return builds.filter(started_at__gte=since)
+
+
+def _least_id(builds: QuerySet[Build], builders: QuerySet[Builder], limit: int) -> int:
+    """An id that no build of the page, nor the one after it, lies below.
+
+    A builder alone has so many builds from its own on; the largest of these is the bound. So each builder's index is
+    read as far as a page goes, where a database would read and sort all that the builders ever built.
+    """
+    newest = builds.filter(builder=OuterRef("pk")).order_by("-id").values("id")
+    bounds = builders.annotate(bound=Subquery(newest[limit : limit + 1]))
+    return bounds.aggregate(least=Max("bound"))["least"] or 0
 
 
 @router.get("/{int:build_id}", response=BuildShape, summary="One build with its steps and their logs")
 def get_build(request: ApiRequest, build_id: int) -> BuildShape:
     """Show a build."""
     return build_shape(readable_build(request.auth, build_id))
-
-
-class NoQuery(BaseModel):
-    """An address that takes no parameters."""
 
 
 @router.get("/{int:build_id}/summary", response=BuildSummary, summary="Why a build failed, in at most 64 KiB")
@@ -165,10 +198,27 @@ def get_build_summary(request: ApiRequest, build_id: int) -> BuildSummary:
 
 
 @router.patch("/{int:build_id}", response=BuildShape, summary="Change what a build says of itself")
-def patch_build(request: ApiRequest, build_id: int, body: BuildDetails) -> BuildShape:
-    """Only what is given is changed."""
-    writable_build(request.auth, build_id)
-    return build_shape(update_build(build_id, body.model_dump(exclude_unset=True)))
+def patch_build(request: ApiRequest, build_id: int, body: BuildChange) -> BuildShape:
+    """Only what is given is changed. `pinned` needs the scope `admin`, all else `write`."""
+    changes = body.model_dump(exclude_unset=True)
+    pinned = changes.pop("pinned", None)
+    if pinned is not None:
+        build = administered_build(request.auth, build_id)
+    if changes or pinned is None:
+        writable_build(request.auth, build_id)
+        build = update_build(build_id, changes)
+    if pinned is not None:
+        build = pin_build(build_id, pinned, request.auth.actor)
+    return build_shape(build)
+
+
+@router.delete("/{int:build_id}", response={204: None}, summary="Delete a finished build and its logs, for good")
+def remove_build(request: ApiRequest, build_id: int) -> Status[None]:
+    """One that is pinned, or of which anything is still open, is a conflict, and all of it stays."""
+    refuse_unknown(request, NoQuery)
+    administered_build(request.auth, build_id)
+    delete_build(build_id, request.auth.actor)
+    return Status(204, None)
 
 
 @router.post("/{int:build_id}/finish", response=BuildShape, summary="Finish a build")

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
+from logviewer.resources.access import MAX_ID
 from logviewer.resources.errors import Invalid
 
 MAX_LIMIT = 200
@@ -51,6 +52,14 @@ def decode(kind: str, cursor: str) -> str:
     if found != kind or not place:
         raise Invalid({"cursor": ["is not a cursor that this list has given"]})
     return place
+
+
+def decode_id(kind: str, cursor: str) -> int:
+    """As `decode`, for a list whose places are ids."""
+    place = decode(kind, cursor)
+    if not (place.isascii() and place.isdigit() and int(place) <= MAX_ID):
+        raise Invalid({"cursor": ["is not a cursor that this list has given"]})
+    return int(place)
 
 
 def page_of(

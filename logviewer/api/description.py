@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from logviewer.resources.access import MAX_ID
 from logviewer.resources.problems import CONTENT_TYPE
 
 DESCRIPTION = """Builds write their output here, and people and programs read it.
@@ -82,12 +83,26 @@ def complete(document: dict[str, Any]) -> None:
             operation["security"] = [{"token": []}, {}]
 
 
-def _query(name: str, description: str, kind: str = "string") -> dict[str, Any]:
-    return {"name": name, "in": "query", "description": description, "schema": {"type": kind}}
+def _query(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": description, "schema": schema}
+
+
+def _number(name: str, description: str, least: int = 0, most: int = MAX_ID) -> dict[str, Any]:
+    return _query(name, description, type="integer", minimum=least, maximum=most)
+
+
+def _flag(name: str, description: str) -> dict[str, Any]:
+    return _query(name, description, type="integer", enum=[0, 1])
+
+
+def _channels(description: str) -> dict[str, Any]:
+    channel = "(stdout|stderr|header)"
+    return _query("channels", description, type="string", pattern=f"^{channel}(,{channel})*$")
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
-    return {"name": name, "in": "header", "description": description, "schema": {"type": "integer", "minimum": 0}}
+    schema = {"type": "integer", "minimum": 0, "maximum": MAX_ID}
+    return {"name": name, "in": "header", "description": description, "schema": schema}
 
 
 def _bytes(media_type: str) -> dict[str, Any]:
@@ -110,7 +125,7 @@ LINE = _object(
         "runs": {
             "type": "array",
             "description": "channel and text, one after the other",
-            "items": {"type": "array", "prefixItems": [INTEGER, {"type": "string"}]},
+            "items": {"type": "array", "items": {"type": ["integer", "string"]}, "minItems": 2, "maxItems": 2},
         },
     },
     {"bytes": {**INTEGER, "description": "the line's length, where it is cut"}},
@@ -168,6 +183,15 @@ DOORS: dict[str, Any] = {
             "responses": {"200": {"description": "A zip", "content": _bytes("application/zip")}},
         }
     },
+    "/api/v1/logs.zip": {
+        "get": {
+            "operationId": "read_chosen_logs_zip",
+            "tags": ["logs"],
+            "summary": "Some logs, of any builds, open ones as far as they are",
+            "parameters": [{**_query("ids", "1 to 100 ids, such as 7,12"), "required": True}],
+            "responses": {"200": {"description": "A zip", "content": _bytes("application/zip")}},
+        }
+    },
     "/api/v1/logs/{log_id}/chunks": {
         "get": {
             "operationId": "read_chunks",
@@ -175,9 +199,9 @@ DOORS: dict[str, Any] = {
             "summary": "A page of the log as a chunk stream, which may be sent in again",
             "parameters": [
                 LOG_ID,
-                _query("offset", "the byte of the text that the page begins with; 0 where it is not given", "integer"),
-                _query("limit", "bytes of text, at most and by default 1 MiB", "integer"),
-                _query("times", "0: without the entries that give the time", "integer"),
+                _number("offset", "the byte of the text that the page begins with; 0 where it is not given"),
+                _number("limit", "bytes of text, at most and by default 1 MiB", 1, 1_048_576),
+                _flag("times", "0: without the entries that give the time"),
             ],
             "responses": {
                 "200": {
@@ -198,7 +222,7 @@ DOORS: dict[str, Any] = {
             "summary": "Append output: a chunk stream, or plain text on one channel",
             "parameters": [
                 LOG_ID,
-                _query("channel", "of plain text: stdout, stderr or header"),
+                _query("channel", "of plain text", type="string", enum=["stdout", "stderr", "header"]),
                 _header("Upload-Offset", "payload bytes that the server had before this body"),
                 _header("Upload-Skip", "bytes from there on that the writer has lost"),
             ],
@@ -219,9 +243,9 @@ DOORS: dict[str, Any] = {
             "summary": "A window of lines, from anywhere in the log",
             "parameters": [
                 LOG_ID,
-                _query("start", "the first line, from 1; -1 is the last one; 1 where it is not given", "integer"),
-                _query("count", "how many lines, at most 5000; 500 where it is not given", "integer"),
-                _query("channels", "such as stdout,stderr: start and total then count the lines that have any of them"),
+                _number("start", "the first line, from 1; -1 is the last one; 1 where it is not given", -MAX_ID),
+                _number("count", "how many lines, at most 5000; 500 where it is not given", 1, 5000),
+                _channels("such as stdout,stderr: start and total then count the lines that have any of them"),
             ],
             "responses": {"200": {"description": "The lines, perhaps fewer", "content": _json(LINES)}},
         }
@@ -243,7 +267,7 @@ DOORS: dict[str, Any] = {
             "operationId": "read_progressive_text",
             "tags": ["logs"],
             "summary": "The text from a byte on, as Jenkins gives it",
-            "parameters": [LOG_ID, _query("start", "the byte to begin with; one beyond the end is 0", "integer")],
+            "parameters": [LOG_ID, _number("start", "the byte to begin with; one beyond the end is 0")],
             "responses": {
                 "200": {
                     "description": "The text from there to its present end",
@@ -266,11 +290,11 @@ DOORS: dict[str, Any] = {
             "summary": "The text; of an open log what there is now, or with follow=1 until it is finished",
             "parameters": [
                 LOG_ID,
-                _query("channels", "such as stdout,stderr; all where it is not given"),
-                _query("from-line", "the first line of a part, from 1", "integer"),
-                _query("to-line", "the last line of a part", "integer"),
-                _query("follow", "1: go on until the log is finished", "integer"),
-                _query("download", "1: as a file to be saved", "integer"),
+                _channels("such as stdout,stderr; all where it is not given"),
+                _number("from-line", "the first line of a part, from 1", 1),
+                _number("to-line", "the last line of a part", 1),
+                _flag("follow", "1: go on until the log is finished"),
+                _flag("download", "1: as a file to be saved"),
             ],
             "responses": {
                 "200": {"description": "The text", "content": _bytes("text/plain")},
@@ -286,12 +310,15 @@ DOORS: dict[str, Any] = {
             "summary": "The lines that have a text or an RE2 pattern in them, without their escape sequences",
             "parameters": [
                 LOG_ID,
-                {**_query("q", "what to search for, 1 to 1000 characters, within one line"), "required": True},
-                _query("regex", "1: q is a pattern in RE2's syntax", "integer"),
-                _query("case", "1: upper and lower case differ", "integer"),
-                _query("channels", "such as stdout,stderr: search only what came on these; all where it is not given"),
-                _query("start", "the line from which hits are wanted, as `next` says", "integer"),
-                _query("limit", "hits, at most 1000, by default 100; perhaps fewer are given", "integer"),
+                {
+                    **_query("q", "what to search for, within one line", type="string", minLength=1, maxLength=1000),
+                    "required": True,
+                },
+                _flag("regex", "1: q is a pattern in RE2's syntax"),
+                _flag("case", "1: upper and lower case differ"),
+                _channels("such as stdout,stderr: search only what came on these; all where it is not given"),
+                _number("start", "the line from which hits are wanted, as `next` says"),
+                _number("limit", "hits, at most 1000, by default 100; perhaps fewer are given", 1, 1000),
             ],
             "responses": {
                 "200": {

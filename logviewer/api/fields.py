@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from logviewer.models import Results as ResultsWord
+from logviewer.models.audit import MAX_REASON_CHARACTERS
 from logviewer.models.build import MAX_NAME_CHARACTERS
 from logviewer.models.project import SLUG_PATTERN
 from logviewer.resources.access import MAX_ID
@@ -23,6 +24,7 @@ from logviewer.resources.access import MAX_ID
 MAX_BUILD_NUMBER = 10**15
 """Room for a number made from date and time, and far below 2**53, where JSON's numbers stop being exact."""
 MAX_STEP_NUMBER = 1_000_000
+MAX_EXACT_FLOAT = 2.0**53
 MAX_PROPERTIES_BYTES = 64 * 1024
 MAX_PROPERTIES_DEPTH = 32
 MAX_URL_CHARACTERS = 2000
@@ -33,6 +35,10 @@ class Body(BaseModel):
     """A JSON body: unknown members are refused, and a value is taken for what it is, never converted."""
 
     model_config = ConfigDict(extra="forbid", strict=True, use_enum_values=False)
+
+
+class NoQuery(BaseModel):
+    """An address that takes no parameters."""
 
 
 def _no_nul(text: str) -> str:
@@ -86,6 +92,13 @@ def _check_storable(value: Any, levels_left: int) -> None:
             _check_storable(member, levels_left - 1)
 
 
+def _whole(value: Any) -> Any:
+    """Take 15.0 for 15, as JSON does not tell them apart (JSON Schema, "integer"); beyond 2^53 nobody can tell."""
+    if isinstance(value, float) and value.is_integer() and abs(value) <= MAX_EXACT_FLOAT:
+        return int(value)
+    return value
+
+
 def _moment(text: Any) -> datetime:
     """Read RFC 3339; a time without an offset from UTC would mean something else on each machine."""
     if not isinstance(text, str):
@@ -107,8 +120,10 @@ Slug = Annotated[str, Field(pattern=SLUG_PATTERN.removesuffix(r"\Z") + "$", exam
 WebAddress = Annotated[str, Field(max_length=MAX_URL_CHARACTERS), AfterValidator(_web_address)]
 Properties = Annotated[dict[str, Any], AfterValidator(_storable)]
 Results = Annotated[ResultsWord, Field(strict=False)]
-BuildNumber = Annotated[int, Field(ge=1, le=MAX_BUILD_NUMBER)]
-StepNumber = Annotated[int, Field(ge=0, le=MAX_STEP_NUMBER)]
-ByteCount = Annotated[int, Field(ge=0, le=MAX_ID)]
+BuildNumber = Annotated[int, Field(ge=1, le=MAX_BUILD_NUMBER), BeforeValidator(_whole)]
+StepNumber = Annotated[int, Field(ge=0, le=MAX_STEP_NUMBER), BeforeValidator(_whole)]
+Reason = Annotated[str, Field(min_length=1, max_length=MAX_REASON_CHARACTERS), AfterValidator(_no_nul)]
+LineNumber = Annotated[int, Field(ge=1, le=MAX_ID), BeforeValidator(_whole)]
+ByteCount = Annotated[int, Field(ge=0, le=MAX_ID), BeforeValidator(_whole)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-fA-F]{64}$"), AfterValidator(str.lower)]
 Moment = Annotated[datetime, BeforeValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]

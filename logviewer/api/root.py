@@ -7,7 +7,7 @@ from ninja import NinjaAPI, Swagger
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
 
-from logviewer.api import builds, logs, members, projects, steps, webhooks
+from logviewer.api import audit, builds, logs, members, projects, steps, webhooks
 from logviewer.api.answers import answer_error
 from logviewer.api.authentication import authenticate
 from logviewer.api.description import DESCRIPTION, complete
@@ -49,5 +49,6 @@ api.add_router("/logs", logs.router)
 api.add_router("/projects", webhooks.of_project)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/deliveries", webhooks.deliveries)
+api.add_router("/audit", audit.router)
 for kind in (Exception, Http404, HttpError, ValidationError):
     api.add_exception_handler(kind, _answer)

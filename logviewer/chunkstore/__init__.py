@@ -18,6 +18,7 @@ from logviewer.chunkstore.errors import (
     LogOpen,
     MalformedChunks,
     Mismatch,
+    NoSuchLine,
     NoSuchLog,
     NotSealed,
     OffsetGap,
@@ -30,7 +31,7 @@ from logviewer.chunkstore.keys import check_key
 from logviewer.chunkstore.limits import NO_LIMITS, Limits
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS
 from logviewer.chunkstore.reader import LogReader
-from logviewer.chunkstore.shapes import Appended, Finished, Form, Frame, LogEnd, Position, Sealed
+from logviewer.chunkstore.shapes import Appended, Finished, Form, Frame, LogEnd, Position, Redacted, Sealed
 from logviewer.chunkstore.store import ChunkStore
 from logviewer.chunkstore.syncer import FsyncPolicy
 from logviewer.chunkstore.wire import (
@@ -71,11 +72,13 @@ __all__ = [
     "LogReader",
     "MalformedChunks",
     "Mismatch",
+    "NoSuchLine",
     "NoSuchLog",
     "NotSealed",
     "OffsetGap",
     "OverlapDiffers",
     "Position",
+    "Redacted",
     "Sealed",
     "StorageDenied",
     "StorageFull",

@@ -78,6 +78,15 @@ class ArchiveDiffers(ChunkStoreError):
         self.name = name
 
 
+class NoSuchLine(ChunkStoreError, ValueError):
+    """A line was named that the log does not have."""
+
+    def __init__(self, key: str, line: int, lines: int) -> None:
+        super().__init__(f"there is no line {line}: the log {key!r} has {lines}")
+        self.line = line
+        self.lines = lines
+
+
 class NotSealed(ChunkStoreError):
     """Only sealed logs move to another store; this one has to be finished and sealed first."""
 
@@ -122,10 +131,10 @@ class LogFinished(ChunkStoreError):
 
 
 class LogOpen(ChunkStoreError):
-    """The log may still grow, so it cannot be sealed: finish it first."""
+    """The log may still grow, so it can be neither sealed nor redacted: finish it first."""
 
     def __init__(self, key: str) -> None:
-        super().__init__(f"{key} is not finished: what may still grow cannot be sealed")
+        super().__init__(f"{key} is not finished: what may still grow can be neither sealed nor redacted")
         self.key = key
 
 

@@ -75,7 +75,7 @@ def remove_empty_directories(root: Path, directory: Path) -> None:
 
 
 def _unlink_all_but_index(files: LogFiles) -> None:
-    for path in (files.text, files.sealed, files.sealing, files.marks):
+    for path in (files.text, files.sealed, files.sealing, files.marks, *files.redacting):
         path.unlink(missing_ok=True)
     remove_tail(files.tail)
 

@@ -35,6 +35,11 @@ class LogFiles:
         """What becomes `sealed` once it is whole; lies here only while a process is at it, or after a crash."""
         return self.sealed.with_name(f"{self.sealed.name}.tmp")
 
+    @property
+    def redacting(self) -> tuple[Path, Path]:
+        """What becomes `text` and `index` once they are whole; as `sealing`."""
+        return self.text.with_name(f"{self.text.name}.new"), self.index.with_name(f"{self.index.name}.new")
+
 
 def check_key(key: str) -> str:
     """Give the key back if it names files below the store's root and nowhere else, else raise InvalidKey.

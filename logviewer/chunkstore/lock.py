@@ -1,7 +1,10 @@
 """The advisory lock that makes one writer at a time, over processes."""
 
 import fcntl
+import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from logviewer.chunkstore.errors import LogLocked
@@ -32,3 +35,20 @@ def lock(fd: int, path: Path, deadline: float) -> None:
 def unlock(fd: int) -> None:
     """Let the next writer in."""
     fcntl.flock(fd, fcntl.LOCK_UN)
+
+
+@contextmanager
+def locked(path: Path, wait_seconds: float) -> Iterator[bool]:
+    """Hold a file's lock; False where there is no file. LogLocked if another holds it, or the file went meanwhile."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        yield False
+        return
+    try:
+        lock(fd, path, time.monotonic() + wait_seconds)
+        if not os.fstat(fd).st_nlink:
+            raise LogLocked(path, wait_seconds)  # another moved or deleted it just now: the next try sees that
+        yield True
+    finally:
+        os.close(fd)

@@ -26,7 +26,8 @@ def extend_marks(reader: LogReader, keep: int | None = None) -> None:
     fd = os.open(reader.files.marks, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        _extend(reader, fd, keep)
+        if not reader.is_deleted():  # or redacted: what this reader still reads must not come back
+            _extend(reader, fd, keep)
     finally:
         if reader.is_deleted():
             reader.files.marks.unlink(missing_ok=True)

@@ -5,17 +5,14 @@ moving again goes on from there. The index is removed last: while it is here, so
 """
 
 import hashlib
-import os
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from logviewer.chunkstore.archive import Archive
 from logviewer.chunkstore.errors import ArchiveDiffers, CorruptSealed, LogLocked, NoSuchLog, NotSealed
 from logviewer.chunkstore.files import delete_files, remove_empty_directories
 from logviewer.chunkstore.keys import LogFiles
-from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, lock
+from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, locked
 from logviewer.chunkstore.opening import archived_name, open_archived
 from logviewer.chunkstore.sources import Source
 
@@ -34,12 +31,12 @@ def move_log(root: Path, files: LogFiles, archive: Archive) -> None:
         raise NotSealed(files.key)
     with ExitStack() as held:
         # While copying not the log's own lock, for that may take minutes; movers and deletion take the sealed file's.
-        sealed_is_here = held.enter_context(_locked(files.sealed, wait_seconds=0.0))
+        sealed_is_here = held.enter_context(locked(files.sealed, wait_seconds=0.0))
         if not sealed_is_here:
-            held.enter_context(_locked(files.index, wait_seconds=0.0))
+            held.enter_context(locked(files.index, wait_seconds=0.0))
         copied = [_copy(files, path, archive) for path in _moving(files)]
         if sealed_is_here:
-            held.enter_context(_locked(files.index, wait_seconds=LOCK_WAIT_SECONDS))
+            held.enter_context(locked(files.index, wait_seconds=LOCK_WAIT_SECONDS))
         if _local_sha256(files.index) != copied[-1]:
             raise LogLocked(files.index, 0.0)  # somebody wrote to it meanwhile
         for path in _moving(files):
@@ -54,9 +51,15 @@ def delete_log(root: Path, files: LogFiles, archive: Archive) -> None:
     Not while it is moved, or a copy could arrive there after all was deleted. Raises LogLocked, ArchiveAway.
     """
     was_plain = files.text.exists()
-    with _locked(files.sealed, wait_seconds=LOCK_WAIT_SECONDS):
+    with locked(files.sealed, wait_seconds=LOCK_WAIT_SECONDS):
         delete_files(root, files)
     if not was_plain:  # else it never went anywhere, and no other store need answer
+        forget_archived(files, archive)
+
+
+def forget_archived(files: LogFiles, archive: Archive | None) -> None:
+    """Remove a log's files in the archive; what is gone already is no error. Raises ArchiveAway."""
+    if archive is not None:
         for path in _moving(files):
             archive.delete(archived_name(files.key, path))
 
@@ -122,20 +125,3 @@ def _sha256(source: Source) -> str:
         digest.update(slab)
         offset += len(slab)
     return digest.hexdigest()
-
-
-@contextmanager
-def _locked(path: Path, wait_seconds: float) -> Iterator[bool]:
-    """Hold a file's lock; False where there is no file. LogLocked if another holds it, or the file went meanwhile."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        yield False
-        return
-    try:
-        lock(fd, path, time.monotonic() + wait_seconds)
-        if not os.fstat(fd).st_nlink:
-            raise LogLocked(path, wait_seconds)  # another moved or deleted it just now: the next try sees that
-        yield True
-    finally:
-        os.close(fd)

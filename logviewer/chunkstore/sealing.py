@@ -6,9 +6,9 @@ the sealed file after it: each can be read, and sealing again completes it. What
 is written over. The lock on that file lets one process at a time seal a log.
 """
 
-import fcntl
 import hashlib
 import os
+import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +20,7 @@ from logviewer.chunkstore.appender import LogAppender
 from logviewer.chunkstore.disk import FILE_MODE, storage_full, sync_directory, write_whole
 from logviewer.chunkstore.errors import CorruptIndex, CorruptSealed, LogLocked, LogOpen, TextDiffers
 from logviewer.chunkstore.keys import LogFiles
+from logviewer.chunkstore.lock import lock
 from logviewer.chunkstore.opening import READ
 from logviewer.chunkstore.sealed import FRAME_BYTES, SealedText, compress_frame, pack_seek_table
 from logviewer.chunkstore.shapes import Sealed
@@ -56,16 +57,16 @@ def seal_log(
                 raise LogOpen(files.key)
         text = LocalFile(os.open(files.text, READ))
         held.callback(text.close)
-        fd = held.enter_context(_temporary_file(files))
-        sha256 = _write(files, text, size, fd, threads)
+        fd = held.enter_context(temporary_file(files))
+        sha256 = write_sealed(files, text.read, size, fd, threads)
         if text_sha256 is not None and text_sha256.lower() != sha256:
             raise TextDiffers(files.text, text_sha256.lower(), sha256)
         os.fsync(fd)
-        sealed_sha256 = _sha256(SealedText(LocalFile(fd), str(files.sealing)), threads)
-        if sealed_sha256 != sha256:
+        decoded = sealed_sha256(SealedText(LocalFile(fd), str(files.sealing)), threads)
+        if decoded != sha256:
             raise CorruptSealed(
                 str(files.sealing),
-                f"written from a text with SHA-256 {sha256}, it decodes to {sealed_sha256}",
+                f"written from a text with SHA-256 {sha256}, it decodes to {decoded}",
                 "the log stays plain: check this machine's memory and disk",
             )
         with exclusive() as appender:
@@ -82,23 +83,21 @@ def clear_leftovers(files: LogFiles) -> None:
     """Remove what a crash left beside a sealed file, unless another process is at it."""
     remove_tail(files.tail)
     if files.sealing.exists():
-        with suppress(LogLocked), _temporary_file(files):
+        with suppress(LogLocked), temporary_file(files):
             files.sealing.unlink(missing_ok=True)
 
 
 @contextmanager
-def _temporary_file(files: LogFiles) -> Iterator[int]:
+def temporary_file(files: LogFiles, wait_seconds: float = 0.0) -> Iterator[int]:
     """Make and lock the temporary file, empty; it is removed where the body fails. Raises LogLocked, StorageFull."""
+    deadline = time.monotonic() + wait_seconds
     with ExitStack() as held:
         fd = -1
         while fd < 0:
             fd = os.open(files.sealing, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
             opened = held.enter_context(ExitStack())
             opened.callback(os.close, fd)
-            try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise LogLocked(files.sealing, 0) from None
+            lock(fd, files.sealing, deadline)
             if not _is_at(fd, files):  # it got its name, or went, between opening and locking
                 opened.close()
                 fd = -1
@@ -122,11 +121,11 @@ def _is_at(fd: int, files: LogFiles) -> bool:
         return False
 
 
-def _write(files: LogFiles, text: LocalFile, size: int, fd: int, threads: int) -> str:
-    """Write the sealed form of `size` bytes of text; return the text's SHA-256."""
+def write_sealed(files: LogFiles, read: Callable[[int, int], bytes], size: int, fd: int, threads: int) -> str:
+    """Write the sealed form of `size` bytes of text, which `read` gives by offset; return the text's SHA-256."""
 
     def compress(offset: int) -> tuple[bytes, bytes]:
-        piece = text.read(offset, min(FRAME_BYTES, size - offset))
+        piece = read(offset, min(FRAME_BYTES, size - offset))
         return piece, compress_frame(piece)
 
     digest = hashlib.sha256()
@@ -144,7 +143,7 @@ def _write(files: LogFiles, text: LocalFile, size: int, fd: int, threads: int) -
     return digest.hexdigest()
 
 
-def _sha256(sealed: SealedText, threads: int) -> str:
+def sealed_sha256(sealed: SealedText, threads: int) -> str:
     """Hash what a sealed file decodes to."""
     digest = hashlib.sha256()
     for piece in _in_order(sealed.decode, range(sealed.frames), threads):

@@ -66,6 +66,18 @@ class Sealed(NamedTuple):
     size_bytes: int
 
 
+class Redacted(NamedTuple):
+    """What a redaction came to: where the log ends, its text's SHA-256, and how it lies, sealed in so many bytes.
+
+    A log of the archive lies here again.
+    """
+
+    end: LogEnd
+    text_sha256: str
+    form: Form
+    stored_bytes: int
+
+
 class Finished(NamedTuple):
     """What a finish came to.
 

@@ -21,8 +21,9 @@ from logviewer.chunkstore.marker import Marker
 from logviewer.chunkstore.moving import delete_log, move_log
 from logviewer.chunkstore.opening import form_of, open_log, sealed_size
 from logviewer.chunkstore.reader import LogReader
+from logviewer.chunkstore.redacting import redact_log
 from logviewer.chunkstore.sealing import THREADS, clear_leftovers, seal_log
-from logviewer.chunkstore.shapes import Appended, Finished, Form, Sealed
+from logviewer.chunkstore.shapes import Appended, Finished, Form, Redacted, Sealed
 from logviewer.chunkstore.syncer import SYNC_INTERVAL_SECONDS, FsyncPolicy, Mark, Syncer
 from logviewer.chunkstore.wire import Entry
 
@@ -149,6 +150,20 @@ class ChunkStore:
             raise ValueError("this store has no archive that a log could move to")
         move_log(self.root, log_files(self.root, key), self.archive)
         self._appenders.close_log(key)
+
+    def redact(self, key: str, first: int, last: int) -> Redacted:
+        """Overwrite the lines `first` to `last` (from 1, both included) of a finished log with `*`, for good.
+
+        Lines and offsets stay where they are. A log of the archive lies here afterwards, and has to be moved again.
+        Readers in the middle go on. May be repeated, in any process, and has to be where it was cut short. Raises
+        NoSuchLog, LogOpen, NoSuchLine, LogLocked (another process is at it), StorageFull, CorruptIndex, CorruptSealed,
+        ArchiveAway.
+        """
+        files = log_files(self.root, key)
+        try:
+            return redact_log(self.root, files, first, last, self.archive, lambda: self._appenders.exclusive(key))
+        finally:
+            self._appenders.close_log(key, wait=True)
 
     def complete_marks(self, key: str) -> None:
         """Bring the marks of a log that lies here up to its end. Never raises: readers do what was not done."""

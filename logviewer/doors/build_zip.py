@@ -1,8 +1,9 @@
-"""GET and HEAD /api/v1/builds/{id}/logs.zip: all logs of a build, made while they are sent (ADR 11)."""
+"""GET and HEAD /api/v1/builds/{id}/logs.zip and /api/v1/logs.zip?ids=: logs in a zip made while it is sent (ADR 11)."""
 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ from zipstream import ZIP_DEFLATED, ZipStream
 
 from logviewer.chunkstore import ChunkStore, LogReader
 from logviewer.doors.answers import FRESH_HEADERS, attachment, file_name
-from logviewer.doors.http import Exchange, door
+from logviewer.doors.http import BadRequest, Exchange, door
 from logviewer.doors.identity import identify
 from logviewer.doors.pieces import Pieces, gather, send_pieces, text_pieces
 from logviewer.live import chunk_store
@@ -22,6 +23,8 @@ from logviewer.resources.problems import internal, problem_from
 logger = logging.getLogger(__name__)
 
 DEFLATE_LEVEL = 1
+MAX_CHOSEN_LOGS = 100
+ID = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 
 class Member(NamedTuple):
@@ -37,9 +40,37 @@ async def _logs_zip(exchange: Exchange) -> None:
     build = await in_database(access.readable_build, caller, int(exchange.path["build_id"]))
     exchange.refuse_unknown_parameters(())
     members = await in_database(_members, build)
+    await _send_zip(exchange, file_name(build, "logs.zip"), members)
+
+
+async def _chosen_zip(exchange: Exchange) -> None:
+    """Answer with a zip of the logs whose ids stand in the address, each of which the caller may read."""
+    caller = await identify(exchange.scope)
+    exchange.refuse_unknown_parameters(("ids",))
+    ids = _ids(exchange.parameter("ids"))
+    logs = await in_database(access.readable_logs, caller, ids)
+    await _send_zip(exchange, "logs.zip", [_member_of_many(log) for log in logs if log.storage_key is not None])
+
+
+async def _send_zip(exchange: Exchange, name: str, members: list[Member]) -> None:
     await exchange.consume_body()
-    headers = [("Content-Type", "application/zip"), attachment(file_name(build, "logs.zip")), *FRESH_HEADERS]
+    headers = [("Content-Type", "application/zip"), attachment(name), *FRESH_HEADERS]
     await send_pieces(exchange, 200, headers, gather(_zip_pieces(chunk_store(), members)))
+
+
+def _ids(text: str | None) -> list[int]:
+    """The ids of `1,2,3`, each once, in that order."""
+    words = (text or "").split(",", MAX_CHOSEN_LOGS)
+    if len(words) > MAX_CHOSEN_LOGS or not all(ID.fullmatch(word) for word in words):
+        raise BadRequest("ids", f"ids are 1 to {MAX_CHOSEN_LOGS} ids of logs, with commas between them")
+    return list(dict.fromkeys(map(int, words)))
+
+
+def _member_of_many(log: LogFile) -> Member:
+    """A log beside logs of other builds."""
+    build = log.step.build
+    place = f"{build.builder.project.slug}/{build.builder.slug}/{build.number}"
+    return Member(f"{place}/{log.step.number:02d}-{log.step.slug}/{log.slug}", log.key)
 
 
 def _members(build: Build) -> list[Member]:
@@ -99,3 +130,4 @@ def _word(member: Member, error: Exception) -> str:
 
 
 logs_zip = door({"GET": _logs_zip, "HEAD": _logs_zip})
+chosen_zip = door({"GET": _chosen_zip, "HEAD": _chosen_zip})

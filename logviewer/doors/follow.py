@@ -25,7 +25,7 @@ async def follow(exchange: Exchange, log: LogFile, channels: Channels) -> None:
     if exchange.scope["method"] == "HEAD":
         await exchange.end()
         return
-    producer = LogFileProducer(log.pk, log.key, FollowConsumer(exchange, channels))
+    producer = LogFileProducer(log.pk, log.key, FollowConsumer(exchange, channels), redactions=log.redactions)
     going_away = shutdown.going_away()
     going_away.add_done_callback(lambda _: producer.stop_producing())  # the response is broken off: it is not the end
     try:

@@ -29,8 +29,8 @@ from logviewer.resources.annotations import annotation_shape
 MAX_REMEMBERED_BYTES = 8 * 1024 * 1024
 """Of what was found in the logs that were asked for last; one log has a megabyte at the most."""
 
-FoundKey = tuple[int, datetime, int, bool]
-"""Which log, and how far it was looked at."""
+FoundKey = tuple[int, datetime, int, bool, int]
+"""Which log, how far it was looked at, and how often it was redacted."""
 
 
 class Found(NamedTuple):
@@ -49,7 +49,7 @@ async def _marks(exchange: Exchange) -> None:
     log = await readable_log(exchange.scope, int(exchange.path["log_id"]))
     exchange.refuse_unknown_parameters(())
     await exchange.consume_body()
-    key = (log.pk, log.started_at, log.looked_bytes, log.looked_through)
+    key = (log.pk, log.started_at, log.looked_bytes, log.looked_through, log.redactions)
     found = _remembered.get(key)
     if found is None:
         if key not in _being_read:

@@ -7,7 +7,7 @@ from typing import Any
 from channels.routing import URLRouter
 from django.urls import re_path
 
-from logviewer.doors.build_zip import logs_zip
+from logviewer.doors.build_zip import chosen_zip, logs_zip
 from logviewer.doors.chunk_pages import send_chunks
 from logviewer.doors.chunks import append_chunks
 from logviewer.doors.http import door
@@ -36,6 +36,7 @@ chunks = door({"GET": send_chunks, "HEAD": send_chunks, "POST": append_chunks})
 
 http_doors = [
     _at(rf"^api/v1/builds/(?P<build_id>{ID})/logs\.zip$", with_session(logs_zip)),
+    _at(r"^api/v1/logs\.zip$", with_session(chosen_zip)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", with_session(chunks)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/lines$", with_session(lines)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/marks$", with_session(marks)),

@@ -68,7 +68,9 @@ class WatchLog(ConsumerMixin, Socket):
                 "window": self._window,
             }
         )
-        await LogFileProducer(self.log.pk, self.log.key, self, offset=start.offset).run()
+        await LogFileProducer(
+            self.log.pk, self.log.key, self, offset=start.offset, redactions=self.log.redactions
+        ).run()
 
     def lost(self) -> None:
         """Stop the producer."""

@@ -117,7 +117,7 @@ def write_down(looks: Sequence[Look]) -> None:
 
 
 def _advance(cursor: CursorWrapper, look: Look) -> bool:
-    """Move the log's row on; False where somebody else did, or the log is gone.
+    """Move the log's row on; False where somebody else did, lines of it were redacted, or the log is gone.
 
     Without the ORM, which would take as long for a row as all the rest of a small look.
     """
@@ -125,7 +125,8 @@ def _advance(cursor: CursorWrapper, look: Look) -> bool:
     names = ("looked_bytes", "looked_through", "errors", "warnings")
     cursor.execute(
         f"UPDATE {quote(LogFile._meta.db_table)} SET {', '.join(f'{quote(name)} = %s' for name in names)} "  # noqa: S608 - names of our own
-        f"WHERE {quote('id')} = %s AND {quote('looked_bytes')} = %s AND NOT {quote('looked_through')}",
+        f"WHERE {quote('id')} = %s AND {quote('looked_bytes')} = %s AND NOT {quote('looked_through')} "
+        f"AND {quote('redactions')} = %s",
         [
             look.stop,
             look.is_through,
@@ -133,6 +134,7 @@ def _advance(cursor: CursorWrapper, look: Look) -> bool:
             look.inspector.warnings,
             look.log.pk,
             look.log.looked_bytes,
+            look.log.redactions,
         ],
     )
     return bool(cursor.rowcount > 0)

@@ -112,7 +112,7 @@ def announce_event(build: Build, event: BuildEventName, subject_id: int) -> None
     """
     build_id, version = build.pk, build.version
     project_id = build.builder.project_id
-    project_version = _raise_version(project_id) if event in PROJECT_EVENTS else None
+    project_version = raise_version(project_id) if event in PROJECT_EVENTS else None
 
     # No functools.partial: where a robust callback fails, Django 5.2 logs its __qualname__, which a partial has not.
     def tell() -> None:
@@ -124,8 +124,8 @@ def announce_event(build: Build, event: BuildEventName, subject_id: int) -> None
     transaction.on_commit(tell, robust=True)
 
 
-def _raise_version(project_id: int) -> int:
-    """Raise the project's version by one and return it."""
+def raise_version(project_id: int) -> int:
+    """Raise the project's version by one and return it; without an event, whoever watches it gets a snapshot."""
     project = Project.objects.filter(pk=project_id)
     project.update(version=F("version") + 1)
     return project.values_list("version", flat=True).get()

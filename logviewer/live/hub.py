@@ -11,7 +11,7 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 
@@ -21,6 +21,7 @@ from logviewer.live.flushing import Flusher
 from logviewer.live.store import open_reader
 from logviewer.live.threads import opened_in_reading_thread
 from logviewer.live.versions import Listener, WatchedNouns, look_up_versions
+from logviewer.live.voided import Follower, tell_of_rows
 from logviewer.live.watch import LogWatch
 
 logger = logging.getLogger(__name__)
@@ -30,14 +31,6 @@ LOOK_INTERVAL_SECONDS = 1.0
 
 GROUP_TIMEOUT_SECONDS = 2.0
 LOOKS_BEFORE_YIELD = 50
-
-
-class Follower(Protocol):
-    """Whoever feeds one viewer of a log."""
-
-    @property
-    def bytes_behind(self) -> int:
-        """Bytes of text that are stored and not yet written to the viewer."""
 
 
 _hubs: dict[asyncio.AbstractEventLoop, Hub] = {}
@@ -185,7 +178,8 @@ class Hub:
         self._looker = None
 
     async def _look_at_versions(self) -> None:
-        """Tell those who watch builds and projects which versions they have now."""
+        """Tell those who watch builds and projects which versions they have now, and who follows finished logs."""
+        await tell_of_rows(tuple(self.followers))
         nouns = self._nouns.nouns()
         if not nouns:
             return

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from logviewer.chunkstore import Frame, LogReader
+from logviewer.chunkstore import Frame, LogReader, NoSuchLog
 from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
 from logviewer.live.presence import presence
@@ -24,10 +24,13 @@ YIELD_BYTES = 64 * 1024
 class LogFileProducer:
     """Feeds `consumer` with the log's text from `offset` on until the log is finished or nobody wants more.
 
-    Offsets of the frames are contiguous, whatever is announced, lost, doubled or late.
+    Offsets of the frames are contiguous, whatever is announced, lost, doubled or late. `redactions` is what the log's
+    row said before anything was read; without it nobody looks whether the log was deleted or redacted meanwhile.
     """
 
-    def __init__(self, log_id: int, key: str, consumer: Consumer, *, offset: int = 0) -> None:
+    def __init__(
+        self, log_id: int, key: str, consumer: Consumer, *, offset: int = 0, redactions: int | None = None
+    ) -> None:
         self.log_id = log_id
         self.offset = offset
         self._key = key
@@ -42,6 +45,9 @@ class LogFileProducer:
         self._told_at = 0.0
         self._reminder: asyncio.TimerHandle | None = None
         self._watch: LogWatch | None = None
+        self._redactions = redactions
+        self._task: asyncio.Task[None] | None = None
+        self._is_deleted = self._is_redacted = False
 
     def __repr__(self) -> str:
         return f"<LogFileProducer log={self.log_id} offset={self.offset}>"
@@ -50,6 +56,20 @@ class LogFileProducer:
     def bytes_behind(self) -> int:
         """Bytes of text that are stored and not yet written to the consumer."""
         return 0 if self._watch is None else max(0, self._watch.end.size - self.offset)
+
+    @property
+    def finished_log(self) -> int | None:
+        """The log's id, if it is finished and its row is to be looked at."""
+        at_end = self._watch is not None and self._watch.end.finished
+        return self.log_id if at_end and self._redactions is not None else None
+
+    def row_is(self, redactions: int | None) -> None:
+        """End, wherever it is, where the log was deleted (None) or redacted since this began."""
+        self._is_deleted = redactions is None
+        self._is_redacted = redactions not in (None, self._redactions)
+        if (self._is_deleted or self._is_redacted) and self._task is not None:
+            self._task.cancel()
+            self._task = None
 
     def pause_producing(self) -> None:
         """Write nothing until `resume_producing`: the log's growth is told twice a second, and wakes nobody between."""
@@ -74,11 +94,22 @@ class LogFileProducer:
         """Produce until the end. Cancelling it is allowed at any time.
 
         Raises:
-            NoSuchLog: the store has no such log.
+            NoSuchLog: the store has no such log, or it was deleted meanwhile.
             ArchiveAway: the log lies in another store, which does not answer.
         """
-        with presence.viewer(self.log_id):
-            await self._join_and_produce()
+        task = self._task = asyncio.current_task()
+        try:
+            with presence.viewer(self.log_id):
+                await self._join_and_produce()
+        except asyncio.CancelledError:
+            if task is None or not (self._is_deleted or self._is_redacted) or task.uncancel():
+                raise  # the caller cancelled as well
+        finally:
+            self._task = None
+        if self._is_deleted:
+            raise NoSuchLog(self._key)
+        if self._is_redacted:
+            await self._consumer.reload("lines of the log were redacted")
 
     async def _join_and_produce(self) -> None:
         hub = Hub.of_loop()

@@ -11,6 +11,7 @@ from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
 from logviewer.models.member import Member, Role
 from logviewer.models.project import Builder, Project
+from logviewer.models.redaction import Redaction
 from logviewer.models.sign_in import SignInBucket
 from logviewer.models.states import (
     BuildState,
@@ -24,6 +25,7 @@ from logviewer.models.states import (
     StepState,
     Visibility,
 )
+from logviewer.models.survey import StorageSurvey
 from logviewer.models.token import Token, TokenScope
 from logviewer.models.webhook import Delivery, DeliveryState, Webhook, WebhookEvent
 
@@ -50,11 +52,13 @@ __all__ = [
     "LogType",
     "Member",
     "Project",
+    "Redaction",
     "Results",
     "Role",
     "SignInBucket",
     "Step",
     "StepState",
+    "StorageSurvey",
     "Token",
     "TokenScope",
     "Visibility",

@@ -79,6 +79,9 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["project", "-id"], name="audit_of_project"),
             models.Index(fields=["act", "-id"], name="audit_of_act"),
+            models.Index(fields=["project_slug", "-id"], name="audit_of_slug"),  # of projects that are gone as well
+            models.Index(fields=["actor", "-id"], name="audit_of_actor"),
+            models.Index(fields=["at"], name="audit_at"),
         ]
 
     def __str__(self) -> str:

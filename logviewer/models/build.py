@@ -53,10 +53,16 @@ class Build(models.Model):
             models.Index(fields=["builder", "-number"], name="build_newest"),
             models.Index(fields=["state", "-id"], name="build_state"),
             models.Index(fields=["started_at"], name="build_started"),
+            models.Index(fields=["builder", "started_at"], name="build_of_time"),
+            models.Index(fields=["pinned", "id"], name="build_pinned", condition=models.Q(pinned=True)),
             # A builder's list, filtered: a word that few of its builds have must not cost a look at all of them.
             models.Index(fields=["builder", "state", "-number"], name="build_of_state"),
             models.Index(fields=["builder", "results", "-number"], name="build_of_results"),
             models.Index(fields=["builder", "branch", "-number"], name="build_of_branch"),
+            # The API's list over builders, newest first, for filters that few builds fit.
+            models.Index(fields=["builder", "-id"], name="build_list"),
+            models.Index(fields=["results", "-id"], name="build_list_results"),
+            models.Index(fields=["branch", "-id"], name="build_list_branch"),
             # What upkeep asks for every few seconds: few rows, whatever the number of builds.
             models.Index(
                 fields=["abandoned_at"], name="build_abandoned", condition=models.Q(abandoned_at__isnull=False)

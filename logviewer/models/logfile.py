@@ -16,6 +16,7 @@ class LogFile(models.Model):
     `size`, `lines`, `received`, `omitted` are a cache of the index, at most about a second old while the log is open.
     `errors` and `warnings` count the lines that are some in the first `looked_bytes` of the text; once the log is
     finished and that is all of it, it is `looked_through`.
+    `redactions` counts how often lines of it were overwritten: what was read before is not to be shown any more.
     `form` follows the store once a log is finished; `stored_bytes` is the size of its sealed file, 0 while plain.
     """
 
@@ -32,6 +33,7 @@ class LogFile(models.Model):
     warnings = models.PositiveBigIntegerField(default=0, editable=False)
     looked_bytes = models.PositiveBigIntegerField(default=0, editable=False)
     looked_through = models.BooleanField(default=False, editable=False)
+    redactions = models.PositiveIntegerField(default=0, editable=False)
     sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
     text_sha256 = models.CharField(max_length=64, null=True, blank=True)  # noqa: DJ001 - as in the API
     completeness = models.CharField(max_length=10, choices=Completeness.choices, null=True, blank=True)  # noqa: DJ001
@@ -62,6 +64,24 @@ class LogFile(models.Model):
                 fields=["looked_through", "id"], name="log_to_look_at", condition=models.Q(looked_through=False)
             ),
             models.Index(fields=["id"], name="log_to_move", condition=models.Q(form=LogForm.SEALED)),
+            # The admin's lists. Not `size`, which changes every second while a log is open: each change would cost an
+            # entry in every index. What is rare has an index of its own rows; the condition is written with OR, which
+            # SQLite sees through, while it does not see that IN holds where one of its words does.
+            models.Index(fields=["started_at"], name="log_started"),
+            models.Index(fields=["-stored_bytes"], name="log_stored_bytes"),
+            models.Index(fields=["form", "id"], name="log_archived", condition=models.Q(form=LogForm.ARCHIVED)),
+            models.Index(
+                fields=["type", "id"],
+                name="log_no_output",
+                condition=models.Q(type=LogType.TEXT) | models.Q(type=LogType.HTML),
+            ),
+            models.Index(
+                fields=["completeness", "id"],
+                name="log_incomplete",
+                condition=models.Q(completeness=Completeness.UNVERIFIED)
+                | models.Q(completeness=Completeness.ABANDONED)
+                | models.Q(completeness=Completeness.OMITTED),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -102,7 +102,9 @@ def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) 
     verdict = judged.order_by("-number").values("results")[:1]
     builders = Builder.objects.filter(project__in=projects)
     # Rows, not nouns: fifty projects may have thousands of builders.
-    last_builds = Build.objects.filter(pk__in=builders.order_by().values(last_id=Subquery(newest)))
+    rows = list(builders.order_by("slug").values_list("pk", "project", "slug", Subquery(verdict), Subquery(newest)))
+    # By their ids: of a subquery PostgreSQL does not know how few it names, and reads all builds.
+    last_builds = Build.objects.filter(pk__in=[newest_id for *_, newest_id in rows if newest_id is not None])
     last = {
         builder: (word_of(state, results), started_at)
         for builder, state, results, started_at in last_builds.order_by().values_list(
@@ -110,8 +112,7 @@ def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) 
         )
     }
     chips: dict[int, list[BuilderChip]] = defaultdict(list)
-    rows = builders.order_by("slug").values_list("pk", "project", "slug", Subquery(verdict))
-    for pk, project, slug, ended in rows:
+    for pk, project, slug, ended, _newest_id in rows:
         chips[project].append(BuilderChip(slug, ended, *last.get(pk, (None, None))))
     return [ProjectCard(project, chips[project.pk], running.get(project.pk, 0), now) for project in projects]
 

@@ -143,6 +143,35 @@ def readable_log(caller: Caller, log_id: int) -> LogFile:
     return log
 
 
+def readable_logs(caller: Caller, log_ids: Sequence[int]) -> list[LogFile]:
+    """The logs of those ids, in that order and in one query; NotFound, Forbidden if that holds for any of them."""
+    rows = LogFile.objects.select_related("step__build__builder__project")
+    found = rows.in_bulk([log_id for log_id in log_ids if log_id <= MAX_ID])
+    logs = []
+    for log_id in log_ids:
+        if log_id not in found:
+            raise NotFound("log")
+        check_read(caller, found[log_id].step.build.builder.project, "log")
+        logs.append(found[log_id])
+    return logs
+
+
+def audited_project(caller: Caller) -> Project | None:
+    """The project whose audit log the caller may read; None for all of it: staff, and admins' tokens for all projects.
+
+    Raises:
+        Unauthenticated: nobody is asking.
+        Forbidden: a user who is not of the staff, or a token that lacks the scope `admin`.
+    """
+    if caller.is_staff:
+        return None
+    if caller.token is None and not caller.user.is_authenticated:
+        raise Unauthenticated("the audit log needs a token with the scope 'admin'")
+    if caller.token is None or not caller.holds(TokenScope.ADMIN):
+        raise Forbidden("the audit log needs a token with the scope 'admin'")
+    return caller.token.project
+
+
 def writable_build(caller: Caller, build_id: int) -> Build:
     """The build with its builder and project, fetched in one query; Unauthenticated, NotFound, Forbidden."""
     check_may_write_at_all(caller)

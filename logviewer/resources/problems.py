@@ -29,6 +29,7 @@ from logviewer.intake.errors import AlreadyFinished, Conflict
 from logviewer.live.database import AWAY_ERRORS
 from logviewer.models import IllegalTransition
 from logviewer.resources.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated
+from logviewer.upkeep.errors import NoSuchLines, Pinned, StillOpen
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_LOCKED_SECONDS = 1
@@ -150,6 +151,18 @@ def _already_finished(error: AlreadyFinished) -> Problem:
 
 def _upload_offset(received: int) -> dict[str, str]:
     return {"Upload-Offset": str(received)}
+
+
+def _pinned(error: Pinned) -> Problem:
+    return Problem("pinned", "Pinned", 409, str(error))
+
+
+def _still_open(error: StillOpen) -> Problem:
+    return Problem("not-finished", "Not finished yet", 409, str(error))
+
+
+def _no_such_lines(error: NoSuchLines) -> Problem:
+    return Problem("invalid", "Invalid values", 400, str(error), errors={"end": [str(error)]})
 
 
 def _offset_gap(error: OffsetGap) -> Problem:
@@ -277,6 +290,9 @@ _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callab
     (RequestDataTooBig, _too_large_for_django),
     (AlreadyFinished, _already_finished),
     ((Conflict, IllegalTransition), _conflict),
+    (Pinned, _pinned),
+    (StillOpen, _still_open),
+    (NoSuchLines, _no_such_lines),
     (OffsetGap, _offset_gap),
     (OverlapDiffers, _overlap_differs),
     (LogFinished, _log_finished),

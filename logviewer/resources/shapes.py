@@ -16,7 +16,7 @@ from typing_extensions import TypedDict  # pydantic reads these for the OpenAPI 
 
 from logviewer.chunkstore import ChunkStoreError, LogEnd, NoSuchLog
 from logviewer.live.store import chunk_store
-from logviewer.models import Build, Builder, Completeness, LogFile, LogState, Project, Step
+from logviewer.models import AuditEntry, Build, Builder, Completeness, LogFile, LogState, Project, Step
 from logviewer.resources.annotations import FirstError as FirstError
 from logviewer.resources.annotations import first_error as first_error
 
@@ -41,6 +41,21 @@ class BuilderShape(TypedDict):
     slug: str
     project: str
     url: str
+
+
+class AuditShape(TypedDict):
+    """What somebody did. `project` is a slug, null where it concerned none; what is named may be gone."""
+
+    id: int
+    at: str
+    act: str
+    actor: str
+    target: str
+    project: str | None
+    build_number: int | None
+    log_id: int | None
+    reason: str
+    details: dict[str, Any]
 
 
 class LogLinks(TypedDict):
@@ -114,6 +129,7 @@ class BuildHeadShape(TypedDict):
     results: str | None
     started_at: str
     finished_at: str | None
+    pinned: bool
     url: str
 
 
@@ -153,6 +169,7 @@ def build_head_shape(build: Build) -> BuildHeadShape:
         results=build.results,
         started_at=rfc3339(build.started_at),
         finished_at=time_or_none(build.finished_at),
+        pinned=build.pinned,
         url=build.get_absolute_url(),
     )
 
@@ -234,6 +251,22 @@ def log_shape(log: LogFile, end: LogEnd | None) -> LogShape:
         if end.finished and not log.is_finished:
             _close(shape, end)
     return shape
+
+
+def audit_shape(entry: AuditEntry) -> AuditShape:
+    """An entry of the audit log."""
+    return AuditShape(
+        id=entry.pk,
+        at=rfc3339(entry.at),
+        act=entry.act,
+        actor=entry.actor,
+        target=entry.target,
+        project=entry.project_slug or None,
+        build_number=entry.build_number,
+        log_id=entry.log_id,
+        reason=entry.reason,
+        details=entry.details,
+    )
 
 
 def _close(shape: LogShape, end: LogEnd) -> None:

@@ -10,8 +10,10 @@ from django.db import Error, connections
 
 from logviewer.live.retries import Retries
 from logviewer.upkeep.moving import Mover
+from logviewer.upkeep.redacting import redact_waiting
 from logviewer.upkeep.sealing import seal_waiting
 from logviewer.upkeep.silence import give_up_silent, round_seconds
+from logviewer.upkeep.survey import Surveyor
 from logviewer.upkeep.unrecorded import record_finishes
 
 logger = logging.getLogger(__name__)
@@ -34,9 +36,11 @@ class BackgroundUpkeep:
         self._thread = threading.Thread(target=self._run, name="upkeep", daemon=True)
         self._retries = Retries()
         self._mover = Mover()
+        self._surveyor = Surveyor()
         self._looked_at_id = 0
         self._record_at = time.monotonic() + RECORD_SECONDS
         self._silence_retries = Retries()
+        self._redaction_retries = Retries()
         self._silence_at = 0.0
 
     def start(self) -> None:
@@ -56,9 +60,11 @@ class BackgroundUpkeep:
         if time.monotonic() >= self._silence_at:
             give_up_silent(self._silence_retries, self._stop.is_set)
             self._silence_at = time.monotonic() + round_seconds()
+        redact_waiting(self._redaction_retries, stopped=self._stop.is_set)
         seal_waiting(self._retries, threads=1, stopped=self._stop.is_set)
         if self._mover.is_due:
             self._mover.run(self._stop.is_set)
+        self._surveyor.run()
 
     def _run(self) -> None:
         pause_seconds = POLL_SECONDS

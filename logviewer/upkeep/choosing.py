@@ -1,6 +1,9 @@
-"""Logs as an operator names them: by id or by storage key."""
+"""Builds and logs as people name them: `demo/linux #42`, an id, a storage key."""
 
 from __future__ import annotations
+
+import re
+from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
@@ -21,3 +24,35 @@ def find_log(name: str) -> LogFile:
 def all_logs() -> QuerySet[LogFile]:
     """Return all logs that have files, with what they belong to."""
     return LogFile.objects.filter(storage_key__isnull=False).select_related("step__build__builder__project")
+
+
+_SLUG = r"[a-z0-9][a-z0-9._-]{0,62}"
+_NUMBER = r"[0-9]{1,18}"  # a bigint's
+_NAME = re.compile(
+    rf"(?P<id>{_NUMBER})|(?P<project>{_SLUG})(?:/(?P<builder>{_SLUG})(?:\s*#\s*|/|\s+)?(?P<number>(?<=[#/\s]){_NUMBER})?)?",
+    re.ASCII,
+)
+
+
+@dataclass(frozen=True)
+class Name:
+    """What a name says; a project that is called by digits alone is found by `project/builder` only."""
+
+    id: int | None = None
+    project: str | None = None
+    builder: str | None = None
+    number: int | None = None
+
+
+def parse_name(text: str) -> Name | None:
+    """Read `42` (an id), `demo`, `demo/linux`, `demo/linux #42`, `demo/linux/42`; None where it is none of them."""
+    found = _NAME.fullmatch(text.strip())
+    if found is None:
+        return None
+    number, row_id = found["number"], found["id"]
+    return Name(
+        id=int(row_id) if row_id else None,
+        project=found["project"],
+        builder=found["builder"],
+        number=int(number) if number else None,
+    )

@@ -1,7 +1,8 @@
 """Deleting finished builds and logs: their files first, then their rows.
 
 In between the rows lead to nothing, and deleting again completes it: nothing that was to be deleted outlives a crash
-where nobody looks for it.
+where nobody looks for it. Who watches what is deleted is told 4410 within a second, as the row is gone then; lists, and
+the build of a log that went, have a version more, which brings them a snapshot.
 """
 
 from __future__ import annotations
@@ -11,10 +12,10 @@ from dataclasses import dataclass
 
 from django.db import transaction
 
-from logviewer.intake.changes import lock_build
+from logviewer.intake.changes import lock_build, raise_version
 from logviewer.live.store import chunk_store
-from logviewer.models import Act, Actor, AuditEntry, Build, BuildState, LogFile, LogState
-from logviewer.upkeep.errors import Pinned, StillOpen
+from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
+from logviewer.upkeep.errors import NotEmpty, Pinned, StillOpen
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def delete_build(build_id: int, actor: Actor, reason: str = "") -> Deleted:
         build = lock_build(build_id)
         AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
         build.delete()
+        raise_version(build.builder.project_id)
     return deleted
 
 
@@ -53,11 +55,38 @@ def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
         logs = _logs_to_delete(build, LogFile.objects.filter(pk=log_id))
     deleted = _delete_files(logs)
     with transaction.atomic():
-        lock_build(build.pk)
+        build = lock_build(build.pk)
         log = _log(log_id)
         AuditEntry.record(actor, Act.DELETE, log, reason=reason, bytes=deleted.stored_bytes)
         log.delete()
+        build.version += 1
+        build.save(update_fields=["version"])
     return deleted
+
+
+def delete_project(project_id: int, actor: Actor, reason: str = "") -> None:
+    """Delete a project that has no builders (any more), with its tokens.
+
+    Raises:
+        Project.DoesNotExist: it is gone already.
+        NotEmpty: it has builders.
+    """
+    with transaction.atomic():
+        project = Project.objects.select_for_update().get(pk=project_id)  # nobody adds a builder meanwhile
+        if project.builders.exists():
+            raise NotEmpty("project", "builders")
+        AuditEntry.record(actor, Act.DELETE, project, reason=reason)
+        project.delete()
+
+
+def delete_builder(builder_id: int, actor: Actor, reason: str = "") -> None:
+    """Delete a builder that has no builds (any more). Raises as `delete_project`, Builder.DoesNotExist."""
+    with transaction.atomic():
+        builder = Builder.objects.select_related("project").select_for_update(of=("self",)).get(pk=builder_id)
+        if builder.builds.exists():
+            raise NotEmpty("builder", "builds")
+        AuditEntry.record(actor, Act.DELETE, builder, reason=reason)
+        builder.delete()
 
 
 def _log(log_id: int) -> LogFile:

@@ -54,6 +54,13 @@ class UnknownLog(UpkeepError):
         )
 
 
+class NoSuchLines(UpkeepError):
+    """Lines were named that a log does not have."""
+
+    def __init__(self, start: int, end: int, lines: int) -> None:
+        super().__init__(f"the log has {lines} lines: {start} to {end} are not among them")
+
+
 class Pinned(UpkeepError):
     """A build that somebody pinned, so that nobody deletes it."""
 
@@ -66,3 +73,42 @@ class StillOpen(UpkeepError):
 
     def __init__(self, noun: str) -> None:
         super().__init__(f"the {noun} is not finished: finish it, or close it as abandoned, first")
+
+
+class AlreadySo(UpkeepError):
+    """What is asked for is so already, or has no meaning for this log or build; says which of them."""
+
+
+class NotYet(UpkeepError):
+    """Something else has to be done first; says what."""
+
+
+class WriterHeard(UpkeepError):
+    """A build whose writer lives is not closed over its head."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"its writer was heard {seconds:.0f} s ago: stop it, or wait until it has been silent for two minutes"
+        )
+
+
+class NotEmpty(UpkeepError):
+    """A project with builders, or a builder with builds: their logs lie on disk."""
+
+    def __init__(self, noun: str, content: str) -> None:
+        super().__init__(f"the {noun} still has {content}: delete them first, so that their files go with them")
+
+
+class TooMany(UpkeepError):
+    """More is asked for than one act takes on."""
+
+    def __init__(self, what: str, most: str) -> None:
+        super().__init__(f"that is more than {most} {what} at once: choose fewer, or narrow the list down first")
+
+
+class Unverified(UpkeepError):
+    """A log in which verification found something wrong; says what, and what to do."""
+
+    def __init__(self, findings: int, first: str) -> None:
+        more = f" and {findings - 1} more" if findings > 1 else ""
+        super().__init__(f"{first}{more}; `manage.py verifylogs` says all of it, and --repair puts right what can be")

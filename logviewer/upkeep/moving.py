@@ -32,6 +32,12 @@ class Moved:
     away: str = ""
 
 
+def move_log(log: LogFile) -> None:
+    """Move one sealed log and write into its row where it lies now; errors are those of ChunkStore.move."""
+    chunk_store().move(log.key)
+    LogFile.objects.filter(pk=log.pk, form=LogForm.SEALED).update(form=LogForm.ARCHIVED)
+
+
 class Mover:
     """Moves sealed logs, the oldest first, in rounds. Any number of processes may: a log's lock keeps them apart."""
 
@@ -56,7 +62,7 @@ class Mover:
             if stopping():
                 return found
             try:
-                chunk_store().move(log.key)
+                move_log(log)
             except ArchiveAway as away:
                 self._pause(str(away))
                 found.away = str(away)
@@ -70,7 +76,6 @@ class Mover:
                 self._failed(log, str(error), found)
             else:
                 self._retries.note_success(log.pk)
-                LogFile.objects.filter(pk=log.pk, form=LogForm.SEALED).update(form=LogForm.ARCHIVED)
                 found.moved += 1
         self._pause_seconds = 0.0
         return found

@@ -122,6 +122,31 @@ def test_a_log_that_cannot_be_read_does_not_keep_the_others_from_the_reader(
     assert whole["id"]
 
 
+def test_logs_of_several_builds_come_in_one_zip(writer: Writer, build: dict[str, Any]) -> None:
+    other = writer.new_log()
+    writer.chunks(other["id"], entry(0, b"other\n"), 0)
+    first = writer.http.get(f"/builds/{build['id']}").json()["steps"][0]["logs"][1]["id"]
+    answer = writer.http.get(f"/logs.zip?ids={first},{other['id']},{first}")
+    assert answer.status_code == 200
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
+        found = {name: archive.read(name) for name in archive.namelist()}
+    assert sorted(found.values()) == [b"checking for gcc\n", b"other\n"]
+    assert f"demo/zip/{build['number']}/01-compile/configlog.log" in found
+
+
+@pytest.mark.bad_input("ids that are none")
+@pytest.mark.parametrize("ids", ["", "1,", "x", "-1", ",".join(["1"] * 101)])
+def test_ids_that_are_none_or_too_many_are_400(writer: Writer, ids: str) -> None:
+    answer = writer.http.get(f"/logs.zip?ids={ids}")
+    assert (answer.status_code, list(answer.json()["errors"])) == (400, ["ids"])
+
+
+def test_of_chosen_logs_each_has_to_be_one_that_the_caller_may_read(server: Server, writer: Writer) -> None:
+    log = writer.new_log()["id"]
+    assert writer.http.get(f"/logs.zip?ids={log},{2**63}").status_code == 404
+    assert httpx.get(f"{server.url}/api/v1/logs.zip?ids={log}").status_code == 404
+
+
 def test_a_private_build_is_404_to_others(server: Server, build: dict[str, Any]) -> None:
     answer = httpx.get(f"{server.url}/api/v1/builds/{build['id']}/logs.zip")
     assert (answer.status_code, answer.json()["type"]) == (404, "not-found")

@@ -50,8 +50,23 @@ class Shot:
 
 
 EMPTY = Shot("index-empty", "/", ".empty")
-ADMIN_INDEX = Shot("admin", "/admin/", "#content-main")
 ACCOUNT = (Shot("account", "/account/", ".identity"), Shot("password", "/account/password/", ".fields"))
+_ADMIN = "/admin/logviewer"
+ADMIN_SHOTS = (
+    Shot("admin", "/admin/", "#content-main"),
+    Shot("admin-storage", "/admin/storage/", ".desk-chart"),
+    Shot("admin-projects", f"{_ADMIN}/project/", "#result_list"),
+    Shot("admin-project", f"{_ADMIN}/project/1/change/", "#project_form"),
+    Shot("admin-builders", f"{_ADMIN}/builder/", "#result_list"),
+    Shot("admin-builds", f"{_ADMIN}/build/", "#result_list"),
+    Shot("admin-build", f"{_ADMIN}/build/1/change/", "#build_form"),
+    Shot("admin-delete", f"{_ADMIN}/build/act/delete/?ids=1,2,3", ".desk-final"),
+    Shot("admin-logs", f"{_ADMIN}/logfile/?state=finished", "#result_list"),
+    Shot("admin-log", f"{_ADMIN}/logfile/1/change/", "#logfile_form"),
+    Shot("admin-redact", f"{_ADMIN}/logfile/1/redact/", "#id_reason"),
+    Shot("admin-tokens", f"{_ADMIN}/token/", "#result_list"),
+    Shot("admin-audit", f"{_ADMIN}/auditentry/", "#changelist"),
+)
 SHOTS = (
     Shot("index", "/", ".project-row"),
     Shot("project", f"/p/{PUBLIC}/", ".builder-row"),

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page
 
 from tests.browser.axe import barriers
 from tests.browser.content import filled
-from tests.browser.gallery import ACCOUNT, ADMIN_INDEX, EMPTY, SHOTS, Gallery
+from tests.browser.gallery import ACCOUNT, ADMIN_SHOTS, EMPTY, SHOTS, Gallery
 from tests.browser.site import serving
 from tests.browser.watcher import Watcher, overflow
 
@@ -23,7 +23,7 @@ def gallery(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         gallery.show([EMPTY])
         with filled(site):
             gallery.show(SHOTS)
-            gallery.show([ADMIN_INDEX, *ACCOUNT], signed_in=True)
+            gallery.show([*ADMIN_SHOTS, *ACCOUNT], signed_in=True)
         yield gallery
 
 

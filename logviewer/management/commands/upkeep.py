@@ -10,8 +10,10 @@ from django.core.management.base import BaseCommand, CommandError
 from logviewer.live.retries import Retries
 from logviewer.upkeep.moving import Moved, Mover
 from logviewer.upkeep.progress import progress_bar
+from logviewer.upkeep.redacting import redact_waiting
 from logviewer.upkeep.sealing import seal_waiting, waiting_logs
 from logviewer.upkeep.silence import give_up_silent
+from logviewer.upkeep.survey import Surveyor
 from logviewer.upkeep.unrecorded import record_finishes
 
 MB = 1_000_000
@@ -33,6 +35,7 @@ class Command(BaseCommand):
         while looked_at_id:
             looked_at_id = record_finishes(looked_at_id)
         silences = give_up_silent(Retries())
+        redactions = redact_waiting(Retries())
         with progress_bar(waiting_logs().count(), " logs", wanted=options["progress"]) as bar:
             done = seal_waiting(Retries(), progress=bar.update)
         left = f", {done.locked} left to another process" if done.locked else ""
@@ -41,18 +44,21 @@ class Command(BaseCommand):
         )
         if silences.abandoned or silences.ended:
             report += f"; {silences.abandoned} silent builds given up, {silences.ended} finished"
+        if redactions.done:
+            report += f"; {redactions.done} redactions completed"
         mover = Mover()
         moved = mover.run() if mover.is_due else Moved()
+        Surveyor().run(None)
         if moved.moved:
             report += f"; {moved.moved} logs moved to the other store"
         if moved.away:
             raise CommandError(
                 f"{report}; sealed logs stay here, as the other store is away: {moved.away}", returncode=1
             )
-        if done.failed or moved.failed or silences.failed:
+        if done.failed or moved.failed or silences.failed or redactions.failed:
             raise CommandError(
                 f"{report}; {done.failed} could not be sealed, {moved.failed} not moved, {silences.failed} silent "
-                "builds not dealt with, as said above",
+                f"builds not dealt with, {redactions.failed} redactions not done, as said above",
                 returncode=1,
             )
         self.stdout.write(report)

@@ -39,7 +39,7 @@ def test_a_build_has_exactly_the_members_of_the_contract(writer: ApiClient) -> N
     build = writer.post("/builds", LEAST).json
     assert list(build) == [
         *("id", "number", "project", "builder", "external_id", "title", "branch", "revision", "reason", "origin_url"),
-        *("properties", "state", "results", "started_at", "finished_at", "url", "steps"),
+        *("properties", "state", "results", "started_at", "finished_at", "pinned", "url", "steps"),
     ]
     assert (build["state"], build["results"], build["finished_at"], build["steps"]) == ("running", None, None, [])
     assert build["started_at"].endswith("Z")
@@ -121,7 +121,7 @@ BAD_VALUES: list[tuple[str, Any]] = [
     ("number", 0),
     ("number", -1),
     ("number", "1"),
-    ("number", 1.0),
+    ("number", 1.5),
     ("number", True),
     ("number", 2**63),
     ("number", 10**400),

@@ -21,17 +21,20 @@ CONTRACT = {
     "/api/v1/projects/{slug}/tokens": {"get", "post"},
     "/api/v1/projects/{slug}/tokens/{token_id}": {"delete"},
     "/api/v1/builds": {"get", "post"},
-    "/api/v1/builds/{build_id}": {"get", "patch"},
+    "/api/v1/builds/{build_id}": {"get", "patch", "delete"},
     "/api/v1/builds/{build_id}/finish": {"post"},
     "/api/v1/builds/{build_id}/heartbeat": {"post"},
     "/api/v1/builds/{build_id}/steps": {"post"},
     "/api/v1/builds/{build_id}/summary": {"get"},
     "/api/v1/steps/{step_id}/finish": {"post"},
     "/api/v1/steps/{step_id}/logs": {"post"},
-    "/api/v1/logs/{log_id}": {"get"},
+    "/api/v1/logs/{log_id}": {"get", "delete"},
     "/api/v1/logs/{log_id}/finish": {"post"},
+    "/api/v1/logs/{log_id}/redact": {"post"},
     "/api/v1/logs/{log_id}/chunks": {"get", "post"},
     "/api/v1/builds/{build_id}/logs.zip": {"get"},
+    "/api/v1/logs.zip": {"get"},
+    "/api/v1/audit": {"get"},
     "/api/v1/logs/{log_id}/lines": {"get"},
     "/api/v1/logs/{log_id}/marks": {"get"},
     "/api/v1/logs/{log_id}/progressiveText": {"get"},
@@ -61,6 +64,7 @@ def test_the_document_is_openapi_3_1_and_names_every_call(client: Client) -> Non
     "path",
     [
         "/api/v1/builds/{build_id}/logs.zip",
+        "/api/v1/logs.zip",
         "/api/v1/logs/{log_id}/chunks",
         "/api/v1/logs/{log_id}/lines",
         "/api/v1/logs/{log_id}/marks",
@@ -101,7 +105,7 @@ def test_every_call_says_how_it_fails_and_that_it_takes_a_token(client: Client) 
 
 def test_bodies_say_that_they_take_no_other_members(client: Client) -> None:
     schemas = document(client)["components"]["schemas"]
-    for name in ("BuildToCreate", "BuildDetails", "StepToCreate", "LogToCreate", "Ending", "LogEnding"):
+    for name in ("BuildToCreate", "BuildChange", "LinesToRedact", "StepToCreate", "LogToCreate", "Ending", "LogEnding"):
         assert schemas[name]["additionalProperties"] is False, name
 
 

@@ -27,7 +27,7 @@ def test_builds_come_newest_first_and_without_their_steps(api: ApiClient) -> Non
     assert answer.json["next"] is None
     assert list(answer.json["items"][0]) == [
         *("id", "number", "project", "builder", "external_id", "title", "branch", "revision", "reason", "origin_url"),
-        *("properties", "state", "results", "started_at", "finished_at", "url"),
+        *("properties", "state", "results", "started_at", "finished_at", "pinned", "url"),
     ]
 
 
@@ -43,6 +43,32 @@ def test_pages_follow_each_other_without_gap_or_double_while_builds_are_added(ap
             break
         query["cursor"] = answer.json["next"]
     assert seen == builds[::-1]
+
+
+def test_pages_over_builders_of_very_different_length_are_those_of_all_builds(api: ApiClient) -> None:
+    builders = [make_builder(f"b{number}") for number in range(4)]
+    lengths = [0, 1, 5, 13]
+    order = [number for number, length in enumerate(lengths) for _ in range(length)]
+    made = [make_build(builder=builders[number]).pk for number in order[::2] + order[1::2]]
+    for limit in (1, 2, 3, 5, 20):
+        seen: list[int] = []
+        cursor: dict[str, Any] = {}
+        while True:
+            answer = api.get("/builds", limit=limit, **cursor)
+            seen += ids(answer)
+            if answer.json["next"] is None:
+                break
+            cursor = {"cursor": answer.json["next"]}
+        assert seen == made[::-1]
+
+
+def test_a_list_costs_as_many_queries_however_long_it_is(api: ApiClient, django_assert_max_num_queries: Any) -> None:
+    for number in range(5):
+        make_build(builder=make_builder(f"b{number}"))
+    with django_assert_max_num_queries(3):
+        assert len(ids(api.get("/builds", project="demo"))) == 5
+    with django_assert_max_num_queries(2):
+        assert len(ids(api.get("/builds", state="running"))) == 5
 
 
 def test_a_page_that_is_just_full_is_the_last_one(api: ApiClient) -> None:

@@ -11,6 +11,7 @@ import pytest
 from django.db import connections
 
 from logviewer.intake.builds import NewBuild, create_build
+from logviewer.intake.errors import NumberTaken
 from logviewer.intake.logs import create_log
 from logviewer.intake.steps import create_step
 from logviewer.models import Build, Builder, Project
@@ -52,6 +53,18 @@ def test_one_external_id_asked_for_at_once_gives_one_build() -> None:
     made = at_once(lambda index: create_build(NewBuild("demo", "linux", external_id=f"job-{index % EACH}")))
     assert Build.objects.count() == EACH
     assert sum(created.is_new for created in made) == EACH
+    assert sorted(Build.objects.values_list("number", flat=True)) == list(range(1, EACH + 1))
+
+
+def test_a_number_asked_for_at_once_is_given_once_and_the_others_are_told_that_it_is_taken() -> None:
+    def ask(index: int) -> bool:
+        try:
+            return create_build(NewBuild("demo", "linux", number=index % EACH + 1)).is_new
+        except NumberTaken:
+            return False
+
+    made = at_once(ask)
+    assert sum(made) == Build.objects.count() == EACH
     assert sorted(Build.objects.values_list("number", flat=True)) == list(range(1, EACH + 1))
 
 

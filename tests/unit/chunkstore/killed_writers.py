@@ -21,6 +21,8 @@ TEXT_PIECE_BYTES, INDEX_PIECE_BYTES = 400, 40
 LIMITS = Limits(max_bytes=30_000, max_tail_bytes=10_000)
 """Reached by the first bodies."""
 
+FIRST_REDACTED, LAST_REDACTED = 100, 2000
+
 WARM_BODIES = 400
 """Made before the first fork: a child shall write, not make up what."""
 
@@ -54,7 +56,7 @@ def tell(what: object) -> None:
 
 
 def write_in_pieces(fd: int, buffers: list[bytes], offset: int) -> int:
-    is_index = os.readlink(f"/proc/self/fd/{fd}").endswith(".idx")  # noqa: PTH115
+    is_index = os.readlink(f"/proc/self/fd/{fd}").endswith((".idx", ".idx.new"))  # noqa: PTH115
     piece = memoryview(buffers[0])[: INDEX_PIECE_BYTES if is_index else TEXT_PIECE_BYTES]
     return _pwritev(fd, [piece], offset)
 
@@ -78,6 +80,9 @@ def work(root: Path, kind: str, key: str, bodies: int) -> None:
     if kind == "seal":
         tell("sealing")
         store.seal(key)
+    elif kind == "redact":
+        tell("redacting")
+        store.redact(key, FIRST_REDACTED, LAST_REDACTED)
     else:
         append(store, key, bodies, LIMITS if kind in ("limits", "finish") else NO_LIMITS)
     if kind == "finish":

@@ -249,3 +249,45 @@ def test_a_sealing_that_is_killed_leaves_the_log_and_is_completed_by_the_next_on
     print(f"20 kills of a sealing: {met}")
     assert met["begun"]
     store.close()
+
+
+@pytest.mark.parametrize("form", ["plain", "sealed"])
+def test_a_redaction_that_is_killed_leaves_the_log_whole_and_is_completed_by_the_next_one(
+    victims: Victims, tmp_path: Path, form: str
+):
+    chance = random.Random(9)
+    key = "killed/redacted"
+    store = ChunkStore(tmp_path, fsync="never")
+    store.create(key)
+    store.append(key, killed_writers.payload(60), offset=0)
+    store.finish(key)
+    if form == "sealed":
+        store.seal(key)
+    store.close()
+    suffix = ".log" if form == "plain" else ".log.zst"
+    originals = {each: (tmp_path / f"{key}{each}").read_bytes() for each in (suffix, ".idx")}
+    before = independent_reader.text(tmp_path, key)
+    lines = before.split(b"\n")
+    chosen = slice(killed_writers.FIRST_REDACTED - 1, killed_writers.LAST_REDACTED)
+    lines[chosen] = [b"*" * len(line) for line in lines[chosen]]
+    redacted = b"\n".join(lines)
+    met = {"as before": 0, "begun": 0, "redacted": 0}
+    for _turn in range(12):
+        pid = victims.start("redact", key)
+        victims.kill(pid, chance.uniform(0, 0.06 if form == "plain" else 0.03))
+        found = independent_reader.text(tmp_path, key)
+        assert found in (before, redacted)
+        begun = (tmp_path / f"{key}.idx.new").exists()
+        met["redacted" if found == redacted else "begun" if begun else "as before"] += 1
+        opened = ChunkStore(tmp_path)
+        opened.append(key, [])
+        assert independent_reader.text(tmp_path, key) == found
+        opened.redact(key, killed_writers.FIRST_REDACTED, killed_writers.LAST_REDACTED)
+        assert assert_agreement(opened, key).text == redacted
+        left = {path.name.removeprefix("redacted") for path in (tmp_path / key).parent.iterdir()}
+        assert left - {".marks"} == {suffix, ".idx"}
+        opened.close()
+        for each, data in originals.items():
+            (tmp_path / f"{key}{each}").write_bytes(data)
+    print(f"12 kills of a redaction: {met}")
+    assert met["begun"]
