@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
@@ -35,7 +36,7 @@ class NounAdmin(_ModelAdmin[Noun]):
 class MadeByIntake(NounAdmin[Noun]):
     """Builds, steps and logs come from intake alone: here they are looked at, never made and never changed."""
 
-    actions = None
+    actions: Sequence[str] | None = None
     show_full_result_count = False  # counting all of a big table costs more than the page
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -9,6 +9,11 @@ from django.http import HttpRequest
 
 from logviewer.admin.noun import MadeByIntake, NounAdmin
 from logviewer.models import Builder, Project
+from logviewer.models.retention import RetentionFields
+from logviewer.upkeep.retention.policy import Policy
+from logviewer.upkeep.retention.sentence import policy_words
+
+RETENTION_FIELDS = tuple(field.name for field in RetentionFields._meta.get_fields())
 
 
 @admin.register(Project)
@@ -35,7 +40,12 @@ class ProjectAdmin(NounAdmin[Project]):
         """A slug is in every address and storage key of the project: it stays as it was made."""
         if obj is None:
             return ["created_at"]
-        return ["slug", "created_at", "page"]
+        return ["slug", "created_at", "page", "retention"]
+
+    @admin.display(description="retention")
+    def retention(self, project: Project) -> str:
+        """What the fields say together, in words."""
+        return policy_words(Policy.of(project))
 
     def save_model(self, request: HttpRequest, obj: Project, form: ModelForm[Project], change: bool) -> None:
         """Write what was changed and nothing else: builds raise the project's version meanwhile."""
@@ -56,8 +66,21 @@ class BuilderAdmin(MadeByIntake[Builder]):
     list_select_related = ["project"]
     search_fields = ["slug", "project__slug"]
     date_hierarchy = "created_at"
-    fields = ["project", "slug", "next_number", "created_at", "page"]
-    readonly_fields = ["page"]
+    fields = ["project", "slug", "next_number", "created_at", "page", *RETENTION_FIELDS, "retention"]
+    readonly_fields = ["project", "slug", "next_number", "created_at", "page", "retention"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Builder | None = None) -> bool:
+        """Its retention may be changed, and nothing else."""
+        return super(MadeByIntake, self).has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Builder, form: ModelForm[Builder], change: bool) -> None:
+        """Write what was changed and nothing else: builds take its numbers meanwhile."""
+        obj.save(update_fields=form.changed_data)
+
+    @admin.display(description="retention")
+    def retention(self, builder: Builder) -> str:
+        """What its fields and its project's say together, in words."""
+        return policy_words(Policy.of(builder.project, builder), one_builder=True)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Builder]:
         """Builders with the number of their builds."""

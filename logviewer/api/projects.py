@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from django.utils import timezone
 from ninja import Query, Router
 
 from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refuse_unknown
-from logviewer.resources.access import readable_project, visible_projects
+from logviewer.resources.access import administrable_project, readable_project, visible_projects
+from logviewer.resources.retention import RetentionShape, retention_shape
 from logviewer.resources.shapes import (
     BuilderShape,
     ProjectShape,
     builder_shape,
     project_shape,
 )
+from logviewer.upkeep.retention.plan import plan_retention
 
 router = Router(tags=["projects"])
 
@@ -44,3 +47,9 @@ def list_builders(request: ApiRequest, slug: str, query: Query[PageQuery]) -> Pa
     if query.cursor is not None:
         builders = builders.filter(slug__gt=decode(BUILDERS, query.cursor))
     return page_of(builders, query, builder_shape, lambda builder: encode(BUILDERS, builder.slug))
+
+
+@router.get("/{slug}/retention", response=RetentionShape, summary="What retention would delete of a project now")
+def get_retention(request: ApiRequest, slug: str) -> RetentionShape:
+    """Say which builds would go, by the policies of the project and its builders. Nothing is deleted. Scope: admin."""
+    return retention_shape(plan_retention(administrable_project(request.auth, slug), timezone.now()))

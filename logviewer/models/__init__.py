@@ -7,6 +7,7 @@ store's index. Changes of state go through `states`; creating and finishing is i
 from logviewer.models.audit import SERVER, Act, Actor, AuditEntry
 from logviewer.models.build import Build, Step
 from logviewer.models.inspection import Annotation, Fold, Inspection
+from logviewer.models.job import DamagedLog, Job, JobRun, RetentionTally, RunOutcome
 from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
 from logviewer.models.project import Builder, Project
@@ -34,9 +35,12 @@ __all__ = [
     "BuildState",
     "Builder",
     "Completeness",
+    "DamagedLog",
     "Fold",
     "IllegalTransition",
     "Inspection",
+    "Job",
+    "JobRun",
     "Level",
     "ListeningTime",
     "LogFile",
@@ -45,6 +49,8 @@ __all__ = [
     "LogType",
     "Project",
     "Results",
+    "RetentionTally",
+    "RunOutcome",
     "Step",
     "StepState",
     "Token",

@@ -127,6 +127,25 @@ def check_write(caller: Caller, project: Project, noun: str = "project") -> None
     raise Forbidden("writing needs a token with the scope 'write'")
 
 
+def check_admin(caller: Caller, project: Project, noun: str = "project") -> None:
+    """Return if `caller` may administer `project`: a token of it with the scope `admin`, or staff.
+
+    Raises:
+        Unauthenticated: nobody is asking.
+        Forbidden: the project may be seen, but not administered.
+        NotFound: the project is private, and not for this caller's eyes; `noun` is what was asked for.
+    """
+    if caller.is_staff or (caller.covers(project) and caller.holds(TokenScope.ADMIN)):
+        return
+    if project.visibility == Visibility.PRIVATE and not caller.covers(project):
+        raise NotFound(noun)
+    if caller.token is None and not caller.user.is_authenticated:
+        raise Unauthenticated("this needs a token with the scope 'admin': send 'Authorization: Bearer TOKEN'")
+    if caller.token is not None and not caller.covers(project):
+        raise Forbidden("this token is for another project")
+    raise Forbidden("this needs a token with the scope 'admin'")
+
+
 def visible_projects(caller: Caller) -> QuerySet[Project]:
     """All projects that the caller may read."""
     if caller.is_staff:
@@ -145,6 +164,15 @@ def readable_project(caller: Caller, slug: str) -> Project:
     if project is None:
         raise NotFound("project")
     check_read(caller, project)
+    return project
+
+
+def administrable_project(caller: Caller, slug: str) -> Project:
+    """The project of that slug; NotFound, Unauthenticated, Forbidden."""
+    project = Project.objects.filter(slug=slug).first() if "\0" not in slug else None
+    if project is None:
+        raise NotFound("project")
+    check_admin(caller, project)
     return project
 
 

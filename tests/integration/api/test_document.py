@@ -16,6 +16,7 @@ CONTRACT = {
     "/api/v1/projects": {"get"},
     "/api/v1/projects/{slug}": {"get"},
     "/api/v1/projects/{slug}/builders": {"get"},
+    "/api/v1/projects/{slug}/retention": {"get"},
     "/api/v1/builds": {"get", "post"},
     "/api/v1/builds/{build_id}": {"get", "patch"},
     "/api/v1/builds/{build_id}/finish": {"post"},

@@ -6,6 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,13 @@ import pytest
 from channels.routing import URLRouter
 from channels.testing import HttpCommunicator
 from django.db import OperationalError
+from django.utils import timezone
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from logviewer.doors.metrics import door, site
 from logviewer.doors.routing import http_doors
-from logviewer.models import LogForm, LogState
+from logviewer.models import DamagedLog, Job, LogForm, LogState
 from tests.factories import make_log, make_project, make_step, make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -103,6 +105,24 @@ async def test_logs_are_counted_by_state_and_weighed_by_form() -> None:
     stored = {form: value(found, "buildlogs_stored_bytes", form=form) for form in ("plain", "sealed", "archived")}
     assert stored == {"plain": 1500, "sealed": 700, "archived": 60}
     assert 0 < value(found, "buildlogs_disk_free_bytes") <= value(found, "buildlogs_disk_size_bytes")
+
+
+async def test_upkeeps_jobs_and_damaged_logs_are_told() -> None:
+    def write() -> None:
+        log = make_log()
+        DamagedLog.objects.create(log=log, found_at=timezone.now(), detail="sealed-damaged")
+        Job.objects.create(name="seal", succeeded_at=datetime(2026, 11, 29, tzinfo=UTC), failures=3, seconds=0.5)
+        Job.objects.create(name="lost")
+
+    await make(write)
+    found = await families(await make(make_token))
+    assert value(found, "buildlogs_damaged_logs") == 1
+    assert value(found, "buildlogs_upkeep_last_success_timestamp_seconds", job="seal") == 1795910400
+    assert value(found, "buildlogs_upkeep_failures", job="seal") == 3
+    assert value(found, "buildlogs_upkeep_failures", job="lost") == 0
+    assert value(found, "buildlogs_upkeep_duration_seconds", job="seal") == 0.5
+    never = [sample.labels["job"] for sample in found["buildlogs_upkeep_last_success_timestamp_seconds"].samples]
+    assert never == ["seal"]
 
 
 async def test_what_the_database_said_is_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
