@@ -44,7 +44,9 @@ class Scheduler:
     ) -> Iterator[tuple[UpkeepJob, Report | None]]:
         """Do all that upkeep does often, and the rest as far as it is due; or the jobs named, now.
 
-        Yields what each came to; None where another process is at it.
+        Yields what each came to; None where another process is at it. What is done often is done all the same then, as
+        far as logs are not locked: the other process may have been killed a moment ago, and whoever has upkeep done
+        once wants it done.
         """
         named = frozenset(names)
         rows = self._rows()
@@ -54,7 +56,10 @@ class Scheduler:
             if job.name in named or (
                 not named and (job.is_frequent or is_due(rows[job.name], timezone.now(), job.interval_seconds))
             ):
-                yield job, self._do(job, Work(self._stopped, is_once=True, progress=progress))
+                report = self._do(job, Work(self._stopped, is_once=True, progress=progress))
+                if report is None and job.is_frequent:
+                    report = job.run(Work(self._stopped, is_once=True, progress=progress))
+                yield job, report
 
     def _rows(self) -> dict[str, Job]:
         """The jobs' rows, made where they are missing."""

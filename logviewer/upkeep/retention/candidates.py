@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet, Sum
 
-from logviewer.models import Build, Builder, BuildState, LogFile, LogState, Project
+from logviewer.models import Build, Builder, BuildState, LogFile, LogState, Project, Step
 from logviewer.upkeep.retention.bounds import Bounds, Facts, Protection
 from logviewer.upkeep.retention.policy import Policy
 from logviewer.upkeep.retention.room import Weighed, oldest_beyond
 
 CHUNK_BUILDS = 2000
 """Rows of a long answer that are in memory at once."""
+
+STEPS_A_QUESTION = 1000
+OPEN = (LogState.OPEN, LogState.ABANDONED)
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,13 @@ class Ruled:
     builder: Builder
     policy: Policy
     protection: Protection
+    late: frozenset[int]
+    """Builds, of any builder, that have ended and have open logs."""
 
     def expired(self) -> QuerySet[Build]:
         """The builds that go by themselves, the oldest first."""
         kept = (*self.protection.always, *self.protection.for_a_time)
-        return removable(self.builder.pk).filter(_beyond(kept)).order_by("number")
+        return _removable([self.builder.pk], self.late).filter(_beyond(kept)).order_by("number")
 
     def is_expired(self, build: Build) -> bool:
         """Whether this build, locked, still goes by itself."""
@@ -73,11 +78,12 @@ class BuilderHistory:
 def ruled_builders(project: Project, now: datetime) -> list[Ruled]:
     """The project's builders of which anything may go, each with what its policy keeps."""
     found = []
+    late = late_builds()
     for builder in project.builders.order_by("slug"):
         policy = Policy.of(project, builder)
         if not policy.keeps_everything:
             builder.project = project
-            found.append(Ruled(builder, policy, policy.protection(BuilderHistory(builder), now)))
+            found.append(Ruled(builder, policy, policy.protection(BuilderHistory(builder), now), late))
     return found
 
 
@@ -109,7 +115,7 @@ def beyond_room(max_total_bytes: int, sharing: Sequence[Ruled], expired_bytes: i
     total = (taken["taken"] or 0) - expired_bytes
     if total <= max_total_bytes:
         return iter(())
-    rows = removable(*of_builder).filter(stored_bytes__gt=0).order_by("pk")
+    rows = _removable(of_builder, sharing[0].late).filter(stored_bytes__gt=0).order_by("pk")
     return oldest_beyond(max_total_bytes, total, _free(rows, of_builder))
 
 
@@ -124,11 +130,25 @@ def _free(rows: QuerySet[Build], of_builder: dict[int, Protection]) -> Iterator[
             yield Weighed(build_id, builder_id, stored_bytes)
 
 
-def removable(*builder_ids: int) -> QuerySet[Build]:
+def late_builds() -> frozenset[int]:
+    """The builds that have ended while logs of them are still being sent.
+
+    Asked table by table: open logs are few, but a database that does not know it would join all logs with all steps.
+    """
+    steps = list(LogFile.objects.filter(state__in=OPEN).order_by().values_list("step", flat=True).distinct())
+    late: set[int] = set()
+    for start in range(0, len(steps), STEPS_A_QUESTION):
+        some = steps[start : start + STEPS_A_QUESTION]
+        ended = Step.objects.filter(pk__in=some, build__state=BuildState.FINISHED)
+        late.update(ended.order_by().values_list("build", flat=True))
+    return frozenset(late)
+
+
+def _removable(builder_ids: Iterable[int], late: frozenset[int]) -> QuerySet[Build]:
     """The builds of these builders that may be deleted at all: ended, not pinned, all of their logs finished."""
-    open_logs = LogFile.objects.filter(state__in=[LogState.OPEN, LogState.ABANDONED])
-    ended = Build.objects.filter(builder__in=builder_ids, state=BuildState.FINISHED, finished_at__isnull=False)
-    return ended.filter(pinned=False, deletion_began_at=None).exclude(pk__in=open_logs.values("step__build"))
+    ended = Build.objects.filter(builder__in=list(builder_ids), state=BuildState.FINISHED, finished_at__isnull=False)
+    free = ended.filter(pinned=False, deletion_began_at=None)
+    return free.exclude(pk__in=late) if late else free
 
 
 def facts_of(build: Build) -> Facts:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
 from itertools import islice
 
 from django.db import transaction
@@ -21,6 +20,7 @@ from logviewer.live.retries import Retries
 from logviewer.models import SERVER, Act, AuditEntry, Build, Project, RetentionTally
 from logviewer.upkeep.deleting import Deleted, remove_build
 from logviewer.upkeep.errors import Pinned, StillOpen
+from logviewer.upkeep.leases import lease_time
 from logviewer.upkeep.retention.candidates import Ruled, beyond_room, rooms, ruled_builders
 from logviewer.upkeep.retention.policy import Policy
 from logviewer.upkeep.retention.sentence import policy_words
@@ -29,9 +29,6 @@ logger = logging.getLogger(__name__)
 
 MAX_CHOSEN = 50_000
 """Builds chosen by one look, by their ids: less than a megabyte of memory."""
-
-CUT_SHORT_AFTER = timedelta(minutes=5)
-"""A deletion that began so long ago is nobody's any more: a build's files are deleted in seconds."""
 
 
 @dataclass
@@ -65,14 +62,17 @@ class Expiry:
         return found
 
     def complete(self, stopped: Callable[[], bool] = lambda: False) -> Expired:
-        """Complete deletions, of whomever, that were cut short, and say so in the audit log."""
+        """Complete deletions, of whomever, that were cut short, and say so in the audit log.
+
+        One that began longer than a lease ago is nobody's any more; if it is, both do the same, and one comes last.
+        """
         found = Expired()
 
         def record(build: Build, deleted: Deleted) -> None:
             reason = "completes a deletion that was cut short"
             AuditEntry.record(SERVER, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
 
-        cut_short = Build.objects.filter(deletion_began_at__lt=timezone.now() - CUT_SHORT_AFTER)
+        cut_short = Build.objects.filter(deletion_began_at__lt=timezone.now() - lease_time())
         self._delete(list(cut_short.values_list("pk", flat=True)[:MAX_CHOSEN]), record, lambda _: True, found, stopped)
         return found
 

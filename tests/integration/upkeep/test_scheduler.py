@@ -250,8 +250,20 @@ def test_once_does_what_is_due_and_the_jobs_named_whether_due_or_not() -> None:
     assert [job.name for job, _ in upkeep.do_once()] == ["recorded", "rare"]
     assert [job.name for job, _ in upkeep.do_once()] == ["recorded"]
     assert [job.name for job, _ in upkeep.do_once(["rare"])] == ["rare"]
-    take("recorded", "somebody else")
-    assert [report for _, report in upkeep.do_once()] == [None]
+
+
+def test_once_does_what_is_frequent_also_while_another_is_at_it_and_leaves_it_the_rest() -> None:
+    class Rare(Recorded):
+        name = "rare"
+        is_frequent = False
+
+    upkeep = scheduler(Recorded, Rare)
+    assert len(list(upkeep.do_once())) == 2
+    take("recorded", "killed a moment ago")
+    take("rare", "killed a moment ago")
+    assert [report.counts for _, report in upkeep.do_once() if report] == [{"done": 1}]
+    assert [report for _, report in upkeep.do_once(["rare"])] == [None]
+    assert Job.objects.get(name="recorded").holder == "killed a moment ago"
 
 
 def test_a_round_with_nothing_to_do_asks_little(django_assert_max_num_queries: Any) -> None:
