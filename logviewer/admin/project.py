@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
 from logviewer.admin.noun import MadeByIntake, NounAdmin
-from logviewer.models import Builder, Project
+from logviewer.models import Act, Actor, AuditEntry, Builder, Project
 from logviewer.models.retention import RetentionFields
 from logviewer.upkeep.retention.policy import Policy
 from logviewer.upkeep.retention.sentence import policy_words
@@ -74,8 +75,12 @@ class BuilderAdmin(MadeByIntake[Builder]):
         return super(MadeByIntake, self).has_change_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Builder, form: ModelForm[Builder], change: bool) -> None:
-        """Write what was changed and nothing else: builds take its numbers meanwhile."""
-        obj.save(update_fields=form.changed_data)
+        """Write what was changed and nothing else, for builds take its numbers meanwhile; and who changed it."""
+        with transaction.atomic():
+            obj.save(update_fields=form.changed_data)
+            actor = Actor(request.user.get_username(), user_id=request.user.pk)
+            changed = {name: getattr(obj, name) for name in form.changed_data}
+            AuditEntry.record(actor, Act.CHANGE, obj, **changed)
 
     @admin.display(description="retention")
     def retention(self, builder: Builder) -> str:

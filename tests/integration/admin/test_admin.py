@@ -14,7 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from logviewer.models import Build, Builder, Job, JobRun, LogFile, Project, RunOutcome, Step, Token
+from logviewer.models import Act, AuditEntry, Build, Builder, Job, JobRun, LogFile, Project, RunOutcome, Step, Token
 from logviewer.models.token import digest
 from tests.factories import make_build, make_builder, make_log, make_project, make_step, make_token
 
@@ -93,6 +93,9 @@ def test_of_a_builder_only_its_retention_is_changed_here(admin: Client) -> None:
     assert admin.post(f"{place}{builder.pk}/change/", {"slug": "other", "keep_successful": "3"}).status_code == 302
     builder.refresh_from_db()
     assert (builder.slug, builder.keep_successful, builder.keep_days) == ("linux", 3, None)
+    entry = AuditEntry.objects.get()
+    assert (entry.act, entry.actor, entry.target) == (Act.CHANGE, "ada", "project1/linux")
+    assert entry.details == {"keep_successful": 3}
     page = admin.get(f"{place}{builder.pk}/change/").content.decode()
     assert "Builds are kept for 30 days. The last 3 successful ones and pinned ones always stay." in page
 
