@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,17 @@ class Protection:
     expires: bool
     always: tuple[Bounds, ...]
     for_a_time: tuple[Bounds, ...]
+
+    @property
+    def over_by(self) -> datetime | None:
+        """Builds that ended by then are expired or spared, so that none of them goes for want of room.
+
+        None where time decides nothing. Spares a look at most builds of a long history.
+        """
+        times = [bounds.finished_after for bounds in self.for_a_time]
+        if not self.expires or None in times:
+            return None
+        return min((time for time in times if time is not None), default=LATEST)
 
     def is_expired(self, build: Facts) -> bool:
         """Whether the build goes, whatever room there is."""

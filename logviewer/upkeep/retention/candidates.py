@@ -116,6 +116,9 @@ def beyond_room(max_total_bytes: int, sharing: Sequence[Ruled], expired_bytes: i
     if total <= max_total_bytes:
         return iter(())
     rows = _removable(of_builder, sharing[0].late).filter(stored_bytes__gt=0).order_by("pk")
+    times = [protection.over_by for protection in of_builder.values()]
+    if None not in times:
+        rows = rows.filter(finished_at__gt=min(time for time in times if time is not None))
     return oldest_beyond(max_total_bytes, total, _free(rows, of_builder))
 
 

@@ -339,3 +339,11 @@ def test_a_project_that_there_is_not_is_a_usage_error() -> None:
     with pytest.raises(CommandError, match="no such project") as caught:
         command("--project", "nowhere")
     assert caught.value.returncode == 2
+
+
+def test_where_only_last_builds_are_kept_none_of_them_goes_for_room() -> None:
+    project = make_project(keep_builds=2, max_total_bytes=1)
+    for _ in range(3):
+        ended_build(1, stored_bytes=10)
+    assert planned(project) == [(1, "expired")]
+    assert Expiry().run([project]).builds == 1

@@ -150,6 +150,14 @@ def test_what_any_of_the_rules_keeps_is_kept(policy: Policy, builds: list[Facts]
     assert goes == (all_builds - kept if policy.keep_days or policy.keep_builds else set())
 
 
+@given(policies, histories)
+def test_what_ended_by_the_time_that_is_over_never_goes_for_room_alone(policy: Policy, builds: list[Facts]) -> None:
+    over_by = policy.protection(ListedHistory(builds), NOW).over_by
+    for_room_alone = free_for_room(policy, builds) - expired(policy, builds)
+    assert over_by is None or not for_room_alone & {b.number for b in builds if b.finished_at <= over_by}
+    assert (over_by is None) == (not policy.expires)
+
+
 sizes = st.lists(st.integers(0, 1000), max_size=30)
 
 
