@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -16,7 +17,7 @@ import pytest
 
 from tests.acceptance.server import DATABASE_NAME, ROOT, Server
 
-BUILDS = 240
+BUILDS = 160
 KEPT = 5
 LEASE_SECONDS = 2
 PATIENCE_SECONDS = 60
@@ -46,20 +47,29 @@ Project.objects.update(keep_days=30, keep_builds={kept})
 """
 
 
-@pytest.fixture
-def site(data_dir: Path) -> Server:
-    """A data directory with builds to be deleted; no server runs."""
-    environment = {
-        "BUILDLOGS_UPKEEP_LEASE": str(LEASE_SECONDS),
-        "BUILDLOGS_RETENTION_INTERVAL": "1",
-        "BUILDLOGS_FSYNC": "never",
-        "DJANGO_SETTINGS_MODULE": "buildlogs.settings",
-    }
-    server = Server(data_dir, environment=environment)
+ENVIRONMENT = {
+    "BUILDLOGS_UPKEEP_LEASE": str(LEASE_SECONDS),
+    "BUILDLOGS_RETENTION_INTERVAL": "1",
+    "BUILDLOGS_FSYNC": "never",
+    "DJANGO_SETTINGS_MODULE": "buildlogs.settings",
+}
+
+
+@pytest.fixture(scope="module")
+def with_builds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with builds to be deleted, to be copied."""
+    server = Server(tmp_path_factory.mktemp("builds"), environment=ENVIRONMENT)
     server.migrate()
     script = PREPARE.format(builds=BUILDS, kept=KEPT)
     subprocess.run([sys.executable, "-c", script], cwd=ROOT, env=server.environment, check=True, timeout=60)
-    return server
+    return server.data_dir
+
+
+@pytest.fixture
+def site(with_builds: Path, data_dir: Path) -> Server:
+    """A copy of it; no server runs."""
+    shutil.copytree(with_builds, data_dir, dirs_exist_ok=True)
+    return Server(data_dir, environment=ENVIRONMENT)
 
 
 @contextmanager
@@ -106,8 +116,8 @@ def test_killed_in_the_middle_of_retention_and_started_again_it_ends_with_the_ex
         upkeep.wait()
     assert len(builds(site)) > len(EXPECTED), "it was over before it was killed"
     with running(site, "upkeep", "--forever") as upkeep:
-        settled = "SELECT count(*) FROM logviewer_auditentry WHERE act = 'expire'"
-        wait_for(lambda: builds(site) == EXPECTED and ask(site, settled)[0][0] >= 2)
+        done = "SELECT count(*) FROM logviewer_jobrun WHERE job_id = 'retention' AND outcome = 'done'"
+        wait_for(lambda: builds(site) == EXPECTED and ask(site, done)[0][0] >= 1)
         began = time.monotonic()
         upkeep.send_signal(signal.SIGTERM)
         assert upkeep.wait(PATIENCE_SECONDS) == 0
@@ -116,8 +126,8 @@ def test_killed_in_the_middle_of_retention_and_started_again_it_ends_with_the_ex
     told = ask(site, "SELECT sum(json_extract(details, '$.builds')) FROM logviewer_auditentry WHERE act = 'expire'")
     completed = ask(site, "SELECT count(*) FROM logviewer_auditentry WHERE act = 'delete'")
     assert told[0][0] + completed[0][0] == BUILDS - len(EXPECTED)
-    outcomes = {word for (word,) in ask(site, "SELECT outcome FROM logviewer_jobrun WHERE job_id = 'retention'")}
-    assert {"lost", "done"} <= outcomes
+    outcomes = [word for (word,) in ask(site, "SELECT outcome FROM logviewer_jobrun WHERE job_id = 'retention'")]
+    assert outcomes.count("lost") == 1
 
 
 def test_two_that_delete_at_once_delete_each_build_once(site: Server) -> None:
