@@ -75,7 +75,7 @@ class Lease:
     def end(self, result: Result, interval_seconds: float) -> None:
         """Leave the job, and say how it went and when it is due again."""
         now = timezone.now()
-        seconds = time.monotonic() - self._began
+        seconds = round(time.monotonic() - self._began, 3)
         with transaction.atomic():
             job = Job.objects.select_for_update().get(pk=self.name)
             if job.holder == self.holder:
