@@ -43,6 +43,10 @@ LOG_STORE = environment.log_store(
     environment.text("BUILDLOGS_S3_REGION") or None,
 )
 UPKEEP_IN_SERVER = environment.flag("BUILDLOGS_UPKEEP_IN_SERVER", default=True)
+# How long after a process that did a job of upkeep was killed another one may take it over.
+UPKEEP_LEASE_SECONDS = environment.number("BUILDLOGS_UPKEEP_LEASE", 60, least=2, most=3600)
+RETENTION_INTERVAL_SECONDS = environment.number("BUILDLOGS_RETENTION_INTERVAL", 3600, least=1, most=10**6)
+VERIFY_SAMPLES = environment.number("BUILDLOGS_VERIFY_SAMPLES", 20, least=0, most=10**6)  # sealed logs a day
 INSIGHT_IN_SERVER = environment.flag("BUILDLOGS_INSIGHT_IN_SERVER", default=True)
 WEBHOOKS_IN_SERVER = environment.flag("BUILDLOGS_WEBHOOKS_IN_SERVER", default=True)
 WEBHOOK_ALLOW = environment.networks("BUILDLOGS_WEBHOOK_ALLOW")  # inside the network, and yet to be told

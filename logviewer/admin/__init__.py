@@ -4,6 +4,7 @@ from django.contrib import admin
 
 from logviewer.admin.audit import AuditEntryAdmin
 from logviewer.admin.build import BuildAdmin, StepAdmin
+from logviewer.admin.job import DamagedLogAdmin, JobAdmin, JobRunAdmin
 from logviewer.admin.logfile import LogFileAdmin
 from logviewer.admin.member import MemberAdmin
 from logviewer.admin.oidc import take_away
@@ -16,7 +17,10 @@ __all__ = [
     "AuditEntryAdmin",
     "BuildAdmin",
     "BuilderAdmin",
+    "DamagedLogAdmin",
     "DeliveryAdmin",
+    "JobAdmin",
+    "JobRunAdmin",
     "LogFileAdmin",
     "MemberAdmin",
     "ProjectAdmin",

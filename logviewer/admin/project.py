@@ -21,14 +21,19 @@ from logviewer.admin.member import MemberInline, save_members
 from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, Ordering, age
 from logviewer.admin.token import TokenInline
 from logviewer.models import Act, AuditEntry, Builder, Member, Project, Visibility
+from logviewer.models.retention import RetentionFields
 from logviewer.upkeep.choosing import Name
 from logviewer.upkeep.deleting import delete_builder, delete_project
 from logviewer.upkeep.errors import UpkeepError
+from logviewer.upkeep.retention.policy import Policy
+from logviewer.upkeep.retention.sentence import policy_words
 from logviewer.upkeep.survey import last_survey, total
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.utils.safestring import SafeString
+
+RETENTION_FIELDS = tuple(field.name for field in RetentionFields._meta.get_fields())
 
 
 def _use(noun: Project | Builder, place: int) -> int | None:
@@ -122,7 +127,12 @@ class ProjectAdmin(SurveyedAdmin):
         """A slug is in every address and storage key of the project: it stays as it was made."""
         if obj is None:
             return ["created_at"]
-        return ["slug", "created_at", "page"]
+        return ["slug", "created_at", "page", "retention"]
+
+    @admin.display(description="retention")
+    def retention(self, project: Project) -> str:
+        """What the fields say together, in words."""
+        return policy_words(Policy.of(project))
 
     def save_model(self, request: HttpRequest, obj: Project, form: ModelForm[Project], change: bool) -> None:
         """Write what was changed and nothing else: builds raise the project's version meanwhile."""
@@ -160,8 +170,24 @@ class BuilderAdmin(SurveyedAdmin, MadeByIntake[Builder]):
     list_select_related = ["project"]
     sortable_by = ()
     search_help_text = "An id, project, project/builder, or the beginning of a builder's name"
-    fields = ["project", "slug", "next_number", "created_at", "page"]
-    readonly_fields = ["page"]
+    fields = ["project", "slug", "next_number", "created_at", "page", *RETENTION_FIELDS, "retention"]
+    readonly_fields = ["project", "slug", "next_number", "created_at", "page", "retention"]
+
+    def has_change_permission(self, request: HttpRequest, obj: Builder | None = None) -> bool:
+        """Its retention may be changed, and nothing else."""
+        return super(MadeByIntake, self).has_change_permission(request, obj)
+
+    def save_model(self, request: HttpRequest, obj: Builder, form: ModelForm[Builder], change: bool) -> None:
+        """Write what was changed and nothing else, for builds take its numbers meanwhile; and who changed it."""
+        with transaction.atomic():
+            obj.save(update_fields=form.changed_data)
+            changed = {name: getattr(obj, name) for name in form.changed_data}
+            AuditEntry.record(actor_of(request), Act.CHANGE, obj, **changed)
+
+    @admin.display(description="retention")
+    def retention(self, builder: Builder) -> str:
+        """What its fields and its project's say together, in words."""
+        return policy_words(Policy.of(builder.project, builder), one_builder=True)
 
     def get_ordering(self, request: HttpRequest) -> Ordering:
         """By name."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+from django.utils import timezone
 from ninja import Query, Router
 from pydantic import Field
 
@@ -12,6 +13,7 @@ from logviewer.api.cursors import Page, PageQuery, decode, encode, page_of, refu
 from logviewer.api.fields import Body, Name
 from logviewer.models import Visibility
 from logviewer.resources.access import administered_project, readable_project, visible_projects
+from logviewer.resources.retention import RetentionShape, retention_shape
 from logviewer.resources.shapes import (
     BuilderShape,
     ProjectShape,
@@ -19,6 +21,7 @@ from logviewer.resources.shapes import (
     project_shape,
 )
 from logviewer.upkeep.membership import change_project
+from logviewer.upkeep.retention.plan import plan_retention
 
 router = Router(tags=["projects"])
 
@@ -65,3 +68,9 @@ def list_builders(request: ApiRequest, slug: str, query: Query[PageQuery]) -> Pa
     if query.cursor is not None:
         builders = builders.filter(slug__gt=decode(BUILDERS, query.cursor))
     return page_of(builders, query, builder_shape, lambda builder: encode(BUILDERS, builder.slug))
+
+
+@router.get("/{slug}/retention", response=RetentionShape, summary="What retention would delete of a project now")
+def get_retention(request: ApiRequest, slug: str) -> RetentionShape:
+    """Say which builds would go, by the policies of the project and its builders. Nothing is deleted. Scope: admin."""
+    return retention_shape(plan_retention(administered_project(request.auth, slug), timezone.now()))

@@ -84,6 +84,7 @@ def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unveri
         news = row.state != LogState.FINISHED
         record_finish(row, finished)
         if news:
+            build.stored_bytes = None  # upkeep adds it up anew
             note_life(build)
             record_event(build, "logFinished", log.pk)
         else:

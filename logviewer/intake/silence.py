@@ -99,6 +99,7 @@ def _end_log(build_id: int, log_id: int, silent_since: datetime) -> bool:
             record_finish(row, finished, at=row.written_at)
             row.completeness = Completeness.ABANDONED
             row.save(update_fields=["completeness"])
+            build.stored_bytes = None  # as in every finish
             record_event(build, "logFinished", row.pk)
     announce.log_grew(row.pk, row.size)
     return True

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('logviewer', '0008_audit_and_pins'),
+        ('logviewer', '0009_members'),
     ]
 
     operations = [

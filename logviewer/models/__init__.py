@@ -7,6 +7,7 @@ store's index. Changes of state go through `states`; creating and finishing is i
 from logviewer.models.audit import SERVER, Act, Actor, AuditEntry
 from logviewer.models.build import Build, Step
 from logviewer.models.inspection import Annotation, Fold, Inspection
+from logviewer.models.job import DamagedLog, Job, JobRun, RetentionTally, RunOutcome
 from logviewer.models.listening import ListeningTime
 from logviewer.models.logfile import LogFile
 from logviewer.models.member import Member, Role
@@ -39,11 +40,14 @@ __all__ = [
     "BuildState",
     "Builder",
     "Completeness",
+    "DamagedLog",
     "Delivery",
     "DeliveryState",
     "Fold",
     "IllegalTransition",
     "Inspection",
+    "Job",
+    "JobRun",
     "Level",
     "ListeningTime",
     "LogFile",
@@ -54,7 +58,9 @@ __all__ = [
     "Project",
     "Redaction",
     "Results",
+    "RetentionTally",
     "Role",
+    "RunOutcome",
     "SignInBucket",
     "Step",
     "StepState",

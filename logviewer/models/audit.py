@@ -33,6 +33,7 @@ class Act(models.TextChoices):
     UNPIN = "unpin"
     CLOSE = "close", "close as abandoned"
     DELETE = "delete"
+    EXPIRE = "expire", "delete by retention"
     EXPORT = "export"
     REDACT = "redact"
     CREATE = "create"

@@ -20,6 +20,9 @@ class Build(models.Model):
     one notices (websocket.md). `heartbeat_at` is when its writer was last heard, at most HEARTBEAT_PRECISION too early;
     `abandoned_at` is when it, or what of it was still open, was given up, null once the writer is heard again and once
     it is over. `ended_by_silence`: no writer finished it, so that its own results may still come.
+    `viewed_at` is when somebody last looked at it, at most an hour too early (`live.viewings`). `stored_bytes` is what
+    the logs of a finished build take in the store, null until it is added up, and again when one of them changes
+    (`upkeep.weighing`). `deletion_began_at`: its files are going or gone, and its row follows.
     """
 
     builder = models.ForeignKey(Builder, on_delete=models.CASCADE, related_name="builds")
@@ -41,6 +44,9 @@ class Build(models.Model):
     pinned = models.BooleanField(
         default=False, help_text="Neither retention nor anybody deletes it until it is unpinned."
     )
+    viewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    stored_bytes = models.PositiveBigIntegerField(null=True, blank=True, editable=False)
+    deletion_began_at = models.DateTimeField(null=True, blank=True, editable=False)
     version = models.PositiveBigIntegerField(default=1, editable=False)
 
     class Meta:
@@ -66,6 +72,16 @@ class Build(models.Model):
             # What upkeep asks for every few seconds: few rows, whatever the number of builds.
             models.Index(
                 fields=["abandoned_at"], name="build_abandoned", condition=models.Q(abandoned_at__isnull=False)
+            ),
+            models.Index(
+                fields=["id"],
+                name="build_to_weigh",
+                condition=models.Q(state=BuildState.FINISHED, stored_bytes__isnull=True),
+            ),
+            models.Index(
+                fields=["deletion_began_at"],
+                name="build_being_deleted",
+                condition=models.Q(deletion_began_at__isnull=False),
             ),
         ]
 

@@ -7,6 +7,7 @@ from django.db import models
 from django.urls import reverse
 from django.utils import timezone
 
+from logviewer.models.retention import RetentionFields
 from logviewer.models.states import Visibility
 
 SLUG_PATTERN = r"^[a-z0-9][a-z0-9._-]{0,62}\Z"
@@ -20,7 +21,7 @@ validate_slug = RegexValidator(
 )
 
 
-class Project(models.Model):
+class Project(RetentionFields):
     """What is built, and who may see it.
 
     `version` counts the starts and ends of its builds, so that a viewer that missed one notices (websocket.md).
@@ -58,7 +59,7 @@ class Project(models.Model):
         return reverse("logviewer:project", args=[self.slug])
 
 
-class Builder(models.Model):
+class Builder(RetentionFields):
     """One way of building a project; its builds are numbered from 1."""
 
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="builders")

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from logviewer.live.viewings import note_viewing
 from logviewer.models import Build, BuildState, LogFile, LogState, Step
 from logviewer.pages import visible
 from logviewer.pages.builder import SHORT_REVISION_CHARACTERS
@@ -126,6 +127,7 @@ def build(request: HttpRequest, project: str, builder: str, number: int) -> Http
     """Show the build; `?step=N` and `?log=SLUG` choose what of it."""
     now = timezone.now()
     found = visible.build_or_404(request, project, builder, number)
+    note_viewing(found)
     steps = list(found.steps.all())
     step = choose_step(steps, request.GET.get("step"))
     logs = list(step.logs.all()) if step else []

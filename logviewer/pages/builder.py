@@ -21,6 +21,8 @@ from logviewer.pages.status import status_word
 from logviewer.pages.step_trends import StepTrend, slowed, step_trends
 from logviewer.pages.strip import CHART_BUILDS, STRIP_BUILDS, Strip, chart_of
 from logviewer.pages.trends import Change, PassRate, change_of, median_seconds, pass_rate
+from logviewer.upkeep.retention.policy import Policy
+from logviewer.upkeep.retention.sentence import policy_words
 
 BUILDS_A_PAGE = 50
 SHORT_REVISION_CHARACTERS = 10
@@ -133,6 +135,7 @@ def builder(request: HttpRequest, project: str, builder: str) -> HttpResponse:
     shown = builds[:BUILDS_A_PAGE]
     figures = _figures(found, url, now)
     last = figures.recent[-1] if figures.recent else None
+    policy = Policy.of(found.project, found)
     context = {
         "project": found.project,
         "builder": found,
@@ -147,6 +150,7 @@ def builder(request: HttpRequest, project: str, builder: str) -> HttpResponse:
         "older": filters.query(shown[-1].number) if len(builds) > BUILDS_A_PAGE else None,
         "newest": filters.query(None) if filters.before is not None else None,
         "badge_code": _badge_code(found, origin_of(request)),
+        "retention": "" if policy.keeps_everything else policy_words(policy, one_builder=True),
         "server": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "logviewer/builder.html", context)

@@ -6,6 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
+from logviewer.live.viewings import note_viewing
 from logviewer.pages import visible
 from logviewer.pages.choice import opening_of
 from logviewer.pages.modules import scripts_of
@@ -22,6 +23,7 @@ def log(request: HttpRequest, project: str, builder: str, number: int, step: str
     now = timezone.now()
     build = visible.build_or_404(request, project, builder, number)
     found = visible.log_or_404(build, step, log)
+    note_viewing(build)
     context = {
         "project": build.builder.project,
         "builder": build.builder,

@@ -26,6 +26,8 @@ from logviewer.pages.sparkline import sparkline
 from logviewer.pages.status import status_word, worst_word
 from logviewer.pages.strip import STRIP_BUILDS, Strip, strip_of
 from logviewer.pages.trends import Change, PassRate, change_of, median_seconds, pass_rate
+from logviewer.upkeep.retention.policy import Policy
+from logviewer.upkeep.retention.sentence import policy_words
 
 BUILDERS_A_PAGE = 100
 """With 30 builds each they are some 40 KB of gzipped page, and one query."""
@@ -104,6 +106,7 @@ def project(request: HttpRequest, project: str) -> HttpResponse:
         "status": worst_word(row.last for row in rows if row.last),
         "after": after,
         "next_page": next_page,
+        "retention": policy_words(Policy.of(found)),
         "server": request.build_absolute_uri("/").rstrip("/"),
     }
     return render(request, "logviewer/project.html", context)

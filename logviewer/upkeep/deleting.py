@@ -1,21 +1,24 @@
 """Deleting finished builds and logs: their files first, then their rows.
 
 In between the rows lead to nothing, and deleting again completes it: nothing that was to be deleted outlives a crash
-where nobody looks for it. Who watches what is deleted is told 4410 within a second, as the row is gone then; lists, and
-the build of a log that went, have a version more, which brings them a snapshot.
+where nobody looks for it. A build says that its deletion began, and upkeep completes what was cut short. Who watches
+what is deleted is told 4410 within a second, as the row is gone then; lists, and the build of a log that went, have a
+version more, which brings them a snapshot.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.utils import timezone
 
 from logviewer.intake.changes import lock_build, raise_version
 from logviewer.live.store import chunk_store
 from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
 from logviewer.upkeep.errors import NotEmpty, Pinned, StillOpen
+from logviewer.upkeep.weighing import forget
 
 
 @dataclass(frozen=True)
@@ -27,22 +30,46 @@ class Deleted:
 
 
 def delete_build(build_id: int, actor: Actor, reason: str = "") -> Deleted:
-    """Delete a finished build with all of its logs.
+    """Delete a finished build with all of its logs, and say so in the audit log.
 
     Raises:
         Build.DoesNotExist: it is gone already.
         Pinned, StillOpen: it may not be deleted, and all of it is there.
-        LogLocked, ArchiveAway: some of its files are gone; do it again.
+        LogLocked, ArchiveAway: some of its files are gone; do it again, or upkeep will.
+    """
+
+    def record(build: Build, deleted: Deleted) -> None:
+        AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
+
+    deleted = remove_build(build_id, record)
+    assert deleted is not None  # nobody has changed their mind
+    return deleted
+
+
+def remove_build(
+    build_id: int, record: Callable[[Build, Deleted], object], wanted: Callable[[Build], bool] = lambda _build: True
+) -> Deleted | None:
+    """Delete a finished build with all of its logs; None, and nothing is done, where it is not `wanted` any more.
+
+    `wanted` is asked, and `record` called, with the locked build, in the transactions that begin and end the deletion.
+    Raises as `delete_build`.
     """
     with transaction.atomic():
         build = lock_build(build_id)
-        logs = _logs_to_delete(build, LogFile.objects.filter(step__build=build))
-        if build.state != BuildState.FINISHED:
-            raise StillOpen("build")
+        if build.deletion_began_at is None:
+            logs = _logs_to_delete(build, LogFile.objects.filter(step__build=build))
+            if build.state != BuildState.FINISHED:
+                raise StillOpen("build")
+            if not wanted(build):
+                return None
+            build.deletion_began_at = timezone.now()
+            build.save(update_fields=["deletion_began_at"])
+        else:  # some of its files are gone: there is no way back
+            logs = list(LogFile.objects.filter(step__build=build))
     deleted = _delete_files(logs)
     with transaction.atomic():
         build = lock_build(build_id)
-        AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
+        record(build, deleted)
         build.delete()
         raise_version(build.builder.project_id)
     return deleted
@@ -58,6 +85,7 @@ def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
         build = lock_build(build.pk)
         log = _log(log_id)
         AuditEntry.record(actor, Act.DELETE, log, reason=reason, bytes=deleted.stored_bytes)
+        forget(log.step_id)
         log.delete()
         build.version += 1
         build.save(update_fields=["version"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -21,14 +21,16 @@ YOUNG_SECONDS = 3600.0
 LOST_AND_FOUND = "lost+found"
 
 
-def find_lost(root: Path, *, repair: bool) -> Iterator[LogFinding]:
+def find_lost(root: Path, *, repair: bool, stopped: Callable[[], bool] = lambda: False) -> Iterator[LogFinding]:
     """Yield files below `root` whose log has no row, and unfinished ones that nobody works at any more.
 
     With `repair` the first are moved to `lost+found` beside `root`, the second removed: their log's other files are
-    what they were made from.
+    what they were made from. `stopped` is asked before each directory.
     """
     denied: list[OSError] = []
     for directory, below, names in os.walk(root, onerror=denied.append):
+        if stopped():
+            return
         below.sort()
         yield from _look(root, Path(directory), sorted(names), repair)
     for error in denied:

@@ -52,6 +52,11 @@ class Mover:
         """Whether there is another store, and a round may begin: not while the pause after an outage lasts."""
         return chunk_store().archive is not None and self._clock() >= self._next_round
 
+    @property
+    def has_work(self) -> bool:
+        """Whether a round may begin, and there is a log for it."""
+        return self.is_due and next(self._sealed_logs(), None) is not None
+
     def run(self, stopping: Callable[[], bool] = lambda: False) -> Moved:
         """Move all that is sealed; ends early where `stopping()` says so, or where the store is away.
 

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from logviewer.chunkstore import ChunkStoreError, NoSuchLine, NoSuchLog, Redacted
-from logviewer.intake.changes import lock_build, record_event
+from logviewer.intake.changes import lock_build, repeat_event
 from logviewer.live import announce
 from logviewer.live.retries import Retries
 from logviewer.live.store import chunk_store
@@ -126,12 +126,13 @@ def _redact(redaction: Redaction) -> LogFile:
         log = _log(redaction.log_id)
         build = lock_build(log.step.build_id)
         log = _log(redaction.log_id)
+        build.stored_bytes = None  # weighed anew
         _write_row(log, redacted)
         # What was found in the text may quote it: it is looked for again, in the text as it is now.
         for found in (Annotation, Fold, Inspection):
             found.objects.filter(log=log).delete()
         Redaction.objects.filter(pk=redaction.pk).delete()
-        record_event(build, "logFinished", log.pk)
+        repeat_event(build, "logFinished", log.pk)
     announce.log_grew(log.pk, log.size)
     return log
 

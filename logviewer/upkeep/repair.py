@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from django.db import transaction
+
 from logviewer.chunkstore import ChunkStore, ChunkStoreError
 from logviewer.chunkstore.findings import Fault
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, lock
@@ -23,6 +25,7 @@ from logviewer.intake.output import finish_log
 from logviewer.models import Completeness, LogFile, LogState
 from logviewer.upkeep.lost import put_aside
 from logviewer.upkeep.verification import Checked, LogFinding, check_log
+from logviewer.upkeep.weighing import forget
 
 FILE_MODE = 0o640
 SEALED_BESIDE = frozenset({Fault.SEALED, Fault.SEALED_DIFFERS, Fault.SEALED_EARLY, Fault.TEXT_LEFT})
@@ -108,4 +111,6 @@ def _repair_row(checked: Checked) -> None:
     elif row.completeness == Completeness.VERIFIED and {"sha256", "received"} & truth.keys():
         truth["completeness"] = Completeness.UNVERIFIED  # by a hash that the text does not have any more
     if truth:
-        LogFile.objects.filter(pk=row.pk).update(**truth)
+        with transaction.atomic():
+            forget(row.step_id)
+            LogFile.objects.filter(pk=row.pk).update(**truth)

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from django.db import transaction
 from django.db.models import QuerySet
 
 from logviewer.chunkstore import ChunkStoreError, LogLocked, StorageFull
@@ -18,6 +19,7 @@ from logviewer.live.retries import Retries
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile, LogForm, LogState
 from logviewer.upkeep.batches import in_batches
+from logviewer.upkeep.weighing import forget
 
 logger = logging.getLogger(__name__)
 
@@ -81,4 +83,6 @@ def seal_log(log: LogFile, threads: int = THREADS) -> None:
     store = chunk_store()
     log.stored_bytes = store.seal(log.key, log.text_sha256, threads).size_bytes
     log.form = LogForm(store.form(log.key))  # archived, where somebody moved it before its row said that it is sealed
-    LogFile.objects.filter(pk=log.pk).update(form=log.form, stored_bytes=log.stored_bytes)
+    with transaction.atomic():
+        forget(log.step_id)
+        LogFile.objects.filter(pk=log.pk).update(form=log.form, stored_bytes=log.stored_bytes)

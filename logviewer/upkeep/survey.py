@@ -43,6 +43,11 @@ class Surveyor:
         self._looks_again_at = 0.0
         self._running = False
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it is in the middle of one."""
+        return self._running
+
     def run(self, seconds: float | None = ROUND_SECONDS) -> bool:
         """Go on with the survey for so long (None: to its end); True where it came to its end.
 

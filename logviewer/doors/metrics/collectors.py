@@ -11,7 +11,7 @@ from prometheus_client.registry import Collector
 
 from logviewer import __version__
 from logviewer.doors.metrics.loop_lag import lateness
-from logviewer.doors.metrics.site import SiteFigures
+from logviewer.doors.metrics.site import JobFigures, SiteFigures
 from logviewer.doors.metrics.traffic import OTHER, SOCKETS, VIEWERS, Traffic, traffic
 from logviewer.live import chunk_store
 from logviewer.live.announce import announcer
@@ -147,6 +147,8 @@ class SiteCollector(Collector):
                 "form",
                 logs.stored_bytes.items(),
             )
+            yield _gauge("buildlogs_damaged_logs", "Logs that the last check found damaged.", logs.damaged)
+            yield from _upkeep(logs.jobs)
         if webhooks is not None:
             yield _gauge("buildlogs_webhook_waiting_deliveries", "Deliveries that wait to be tried.", webhooks.waiting)
             yield _gauge(
@@ -172,6 +174,29 @@ def make_registry() -> CollectorRegistry:
     PlatformCollector(registry=registry)
     GCCollector(registry=registry)
     return registry
+
+
+def _upkeep(jobs: Iterable[JobFigures]) -> Iterator[Metric]:
+    """How the jobs of upkeep went, in whatever process."""
+    jobs = list(jobs)
+    yield _gauge_by(
+        "buildlogs_upkeep_last_success_timestamp_seconds",
+        "When a job of upkeep last came to its end without a failure, in seconds since 1970.",
+        "job",
+        [(job.name, job.succeeded_at.timestamp()) for job in jobs if job.succeeded_at is not None],
+    )
+    yield _counter_by(
+        "buildlogs_upkeep_failures",
+        "Runs of a job of upkeep in which something failed.",
+        "job",
+        [(job.name, job.failures) for job in jobs],
+    )
+    yield _gauge_by(
+        "buildlogs_upkeep_duration_seconds",
+        "How long the last run of a job of upkeep took.",
+        "job",
+        [(job.name, job.seconds) for job in jobs if job.seconds is not None],
+    )
 
 
 def _busy(kinds: Iterable[tuple[str, Occupancy]]) -> list[tuple[str, int]]:

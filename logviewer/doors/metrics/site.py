@@ -12,6 +12,7 @@ import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from django.conf import settings
@@ -19,7 +20,7 @@ from django.db import Error, connection
 from django.db.models import Count, Min, Sum
 from django.utils import timezone
 
-from logviewer.models import Delivery, LogFile, LogForm, LogState
+from logviewer.models import DamagedLog, Delivery, Job, LogFile, LogForm, LogState
 from logviewer.upkeep.sealing import waiting_logs
 
 logger = logging.getLogger(__name__)
@@ -43,6 +44,9 @@ class LogFigures:
     stored_bytes: dict[str, int]
     """By form; the text of plain logs (its index comes to a few percent more), the sealed files of the others."""
 
+    damaged: int = 0
+    jobs: tuple[JobFigures, ...] = ()
+
 
 @dataclass(frozen=True)
 class WebhookFigures:
@@ -59,6 +63,16 @@ class DiskFigures:
 
     size: int
     free: int
+
+
+@dataclass(frozen=True)
+class JobFigures:
+    """What the database says of one job of upkeep; None where it never came to that."""
+
+    name: str
+    succeeded_at: datetime | None
+    failures: int
+    seconds: float | None
 
 
 @dataclass(frozen=True)
@@ -117,7 +131,14 @@ def _logs() -> LogFigures:
     for form, text_bytes, sealed_bytes in forms:
         stored[form] = text_bytes if form == LogForm.PLAIN else sealed_bytes
     open_logs = LogFile.objects.filter(state=LogState.OPEN).count()
-    return LogFigures(open_logs, waiting_logs().count(), stored)
+    jobs = Job.objects.values_list("name", "succeeded_at", "failures", "seconds")
+    return LogFigures(
+        open_logs,
+        waiting_logs().count(),
+        stored,
+        DamagedLog.objects.count(),
+        tuple(JobFigures(*row) for row in jobs),
+    )
 
 
 def _webhooks() -> WebhookFigures:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.forms import ModelForm
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from logviewer.models import Build, Builder, LogFile, Project, Step, Token
+from logviewer.models import Act, AuditEntry, Build, Builder, Job, JobRun, LogFile, Project, RunOutcome, Step, Token
 from logviewer.models.token import digest
 from tests.factories import make_build, make_builder, make_log, make_project, make_step, make_token
 
@@ -73,9 +74,9 @@ def test_a_noun_shows_the_way_to_its_page(
     assert f'href="{noun.get_absolute_url()}"' in page
 
 
-@pytest.mark.parametrize("model", [Builder, Build, Step, LogFile])
+@pytest.mark.parametrize("model", [Build, Step, LogFile])
 def test_what_intake_makes_is_not_made_changed_or_deleted_here(
-    admin: Client, model: type[Builder] | type[Build] | type[Step] | type[LogFile]
+    admin: Client, model: type[Build] | type[Step] | type[LogFile]
 ) -> None:
     grow(1)
     noun = model.objects.get()
@@ -84,6 +85,29 @@ def test_what_intake_makes_is_not_made_changed_or_deleted_here(
     assert admin.post(f"{place}{noun.pk}/change/", {"state": "finished"}).status_code == 403
     assert admin.post(f"{place}{noun.pk}/delete/", {"post": "yes"}).status_code == 403
     assert model.objects.filter(pk=noun.pk).exists()
+
+
+def test_of_a_builder_only_its_retention_is_changed_here(admin: Client) -> None:
+    grow(1)
+    builder = Builder.objects.get()
+    Project.objects.update(keep_days=30)
+    place = list_of("builder")
+    assert admin.get(f"{place}add/").status_code == 403
+    assert admin.post(f"{place}{builder.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert admin.post(f"{place}{builder.pk}/change/", {"slug": "other", "keep_successful": "3"}).status_code == 302
+    builder.refresh_from_db()
+    assert (builder.slug, builder.keep_successful, builder.keep_days) == ("linux", 3, None)
+    entry = AuditEntry.objects.get()
+    assert (entry.act, entry.actor, entry.target) == (Act.CHANGE, "ada", "project1/linux")
+    assert entry.details == {"keep_successful": 3}
+    page = admin.get(f"{place}{builder.pk}/change/").content.decode()
+    assert "Builds are kept for 30 days. The last 3 successful ones and pinned ones always stay." in page
+
+
+def test_a_projects_form_says_its_retention_in_words(admin: Client) -> None:
+    project = make_project(keep_days=30)
+    page = admin.get(f"{list_of('project')}{project.pk}/change/").content.decode()
+    assert "Builds are kept for 30 days. Pinned ones always stay." in page
 
 
 def test_a_new_token_is_shown_once_and_works(admin: Client) -> None:
@@ -182,3 +206,34 @@ def test_saving_a_project_leaves_the_version_that_builds_raise(admin: Client, mo
     assert answer.status_code == 302
     project.refresh_from_db()
     assert (project.version, project.name, project.visibility) == (41, "Demo", "public")
+
+
+def test_jobs_are_looked_at_and_made_due(admin: Client) -> None:
+    job = Job.objects.create(name="seal", due_at=timezone.now() + timedelta(hours=1), failures=3)
+    JobRun.objects.create(
+        job=job,
+        outcome=RunOutcome.FAILED,
+        holder="host:1",
+        started_at=timezone.now(),
+        counts={"text_bytes": 7},
+        error="no room",
+    )
+    page = admin.get(f"{list_of('job')}seal/change/").content.decode()
+    assert "no room" in page
+    assert "7 text bytes" in page
+    assert "no room" in admin.get(list_of("jobrun")).content.decode()
+    assert admin.get(f"{list_of('job')}add/").status_code == 403
+    assert admin.post(list_of("job"), {"action": "run_now", "_selected_action": ["seal"]}).status_code == 302
+    job.refresh_from_db()
+    assert (job.due_at, job.failures) == (None, 3)
+
+
+def test_who_may_only_look_makes_no_job_due(client: Client) -> None:
+    user = User.objects.create_user("bob", is_staff=True)
+    user.user_permissions.add(Permission.objects.get(codename="view_job"))
+    client.force_login(user)
+    due_at = timezone.now() + timedelta(hours=1)
+    Job.objects.create(name="seal", due_at=due_at)
+    assert client.get(list_of("job")).status_code == 200
+    client.post(list_of("job"), {"action": "run_now", "_selected_action": ["seal"]})
+    assert Job.objects.get().due_at == due_at

@@ -20,6 +20,7 @@ CONTRACT = {
     "/api/v1/projects/{slug}/members/{member_id}": {"delete"},
     "/api/v1/projects/{slug}/tokens": {"get", "post"},
     "/api/v1/projects/{slug}/tokens/{token_id}": {"delete"},
+    "/api/v1/projects/{slug}/retention": {"get"},
     "/api/v1/builds": {"get", "post"},
     "/api/v1/builds/{build_id}": {"get", "patch", "delete"},
     "/api/v1/builds/{build_id}/finish": {"post"},

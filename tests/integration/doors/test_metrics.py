@@ -6,7 +6,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from logviewer.doors.metrics import door, site
 from logviewer.doors.routing import http_doors
-from logviewer.models import LogForm, LogState
+from logviewer.models import DamagedLog, Job, LogForm, LogState
 from tests.factories import make_delivery, make_log, make_project, make_step, make_token, make_webhook
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -200,3 +200,11 @@ async def test_a_disk_that_cannot_be_asked_is_left_out(monkeypatch: pytest.Monke
     found = await families(await make(make_token))
     assert "buildlogs_disk_free_bytes" not in found
     assert "buildlogs_open_logs" in found
+
+
+async def test_upkeeps_jobs_and_damaged_logs_are_told() -> None:
+    def write() -> None:
+        log = make_log()
+        DamagedLog.objects.create(log=log, found_at=timezone.now(), detail="sealed-damaged")
+        Job.objects.create(name="seal", succeeded_at=datetime(2026, 11, 29, tzinfo=UTC), failures=3, seconds=0.5)
+        Job.objects.create(name="lost")
