@@ -10,6 +10,7 @@ from django.urls import re_path
 from logviewer.doors.build_zip import logs_zip
 from logviewer.doors.chunk_pages import send_chunks
 from logviewer.doors.chunks import append_chunks
+from logviewer.doors.html_log import html_log
 from logviewer.doors.http import door
 from logviewer.doors.intake_socket import Intake
 from logviewer.doors.lines import lines
@@ -37,6 +38,7 @@ chunks = door({"GET": send_chunks, "HEAD": send_chunks, "POST": append_chunks})
 http_doors = [
     _at(rf"^api/v1/builds/(?P<build_id>{ID})/logs\.zip$", with_session(logs_zip)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", with_session(chunks)),
+    _at(rf"^api/v1/logs/(?P<log_id>{ID})/html$", with_session(html_log)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/lines$", with_session(lines)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/marks$", with_session(marks)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/progressiveText$", with_session(progressive_text)),
