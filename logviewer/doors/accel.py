@@ -22,6 +22,10 @@ MAX_RANGE_CHARACTERS = 40
 OWN_CONDITIONS = (b"if-match", b"if-unmodified-since")
 """What nginx would judge by, and the door does not."""
 
+FOR_NGINX = {"Accept-Ranges": None, "Cache-Control": None, "Content-Disposition": "X-Content-Disposition"}
+"""Headers that nginx would keep of this answer whatever follows, and so send twice where the file is gone and the door
+answers after all: it has them from deploy/nginx.conf, or under another name."""
+
 
 async def hand_over(exchange: Exchange, reader: LogReader, headers: Headers) -> bool:
     """Have nginx answer with the log's file and these headers; False where it is not to, and nothing was sent.
@@ -33,8 +37,9 @@ async def hand_over(exchange: Exchange, reader: LogReader, headers: Headers) -> 
     path = await in_reading_thread(reader.file)
     if path is None:
         return False
+    told = [(name, value) for header, value in headers if (name := FOR_NGINX.get(header, header)) is not None]
     place = f"{settings.ACCEL_PREFIX}{quote(str(path.relative_to(settings.LOGS_DIR)))}"
-    await exchange.respond(200, [*headers, ("X-Accel-Redirect", place)], b"")
+    await exchange.respond(200, [*told, ("X-Accel-Redirect", place)], b"")
     return True
 
 

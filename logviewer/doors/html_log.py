@@ -1,4 +1,4 @@
-"""GET and HEAD /api/v1/logs/{id}/html: a log of type `html` as a document, for a sandboxed frame of its page.
+"""GET and HEAD /html-logs/{id}: a log of type `html` as a document, for a sandboxed frame of its page.
 
 Whoever wrote the log wrote the document. So it is never the site's own page: the policy makes it a sandbox whether it
 stands in the frame or is opened by itself, of an origin that is nobody's, without scripts, forms or anything fetched.

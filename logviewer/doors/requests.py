@@ -18,7 +18,7 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 MADE_ID_BYTES = 12
 MAX_PATH_CHARACTERS = 500
-LOG_PATH = re.compile(r"/(?:api/v1|ws)/logs/([0-9]{1,19})(?:/|\Z)")
+LOG_PATH = re.compile(r"/(?:(?:api/v1|ws)/logs|html-logs)/([0-9]{1,19})(?:/|\Z)")
 BUILD_PATH = re.compile(r"/(?:api/v1|ws)/builds/([0-9]{1,19})(?:/|\Z)")
 CUT = "…"
 

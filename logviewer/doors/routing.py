@@ -38,12 +38,12 @@ chunks = door({"GET": send_chunks, "HEAD": send_chunks, "POST": append_chunks})
 http_doors = [
     _at(rf"^api/v1/builds/(?P<build_id>{ID})/logs\.zip$", with_session(logs_zip)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/chunks$", with_session(chunks)),
-    _at(rf"^api/v1/logs/(?P<log_id>{ID})/html$", with_session(html_log)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/lines$", with_session(lines)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/marks$", with_session(marks)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/progressiveText$", with_session(progressive_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/raw$", with_session(raw_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/search$", with_session(search)),
+    _at(rf"^html-logs/(?P<log_id>{ID})$", with_session(html_log)),
     _at(r"^metrics$", metrics),
 ]
 """Byte paths over HTTP, and what is told of them."""

@@ -318,3 +318,21 @@ def test_a_data_directory_that_is_a_file_stops_the_start(tmp_path):
     ended = check(tmp_path, {})
     assert ended.returncode == 2
     assert ended.stderr.splitlines()[0].startswith("buildlogs: BUILDLOGS_DATA_DIR: cannot make")
+
+
+@pytest.mark.parametrize("value", ["/internal-logs/", "/x/"])
+def test_a_location_is_a_path_of_one_name(value):
+    assert Environment({"PLACE": value}).location("PLACE") == value
+
+
+def test_a_location_that_is_not_set_is_empty():
+    assert Environment({}).location("PLACE") == Environment({"PLACE": ""}).location("PLACE") == ""
+
+
+@pytest.mark.parametrize(
+    "value", ["logs", "/logs", "logs/", "/", "//", "/a/b/", "/../", "/a b/", "/a\r\nb/", "/api/", "/ws/"]
+)
+def test_a_location_that_is_none_or_the_sites_own_is_refused_by_name(value):
+    environment = Environment({"PLACE": value})
+    assert environment.location("PLACE") == ""
+    assert only_problem(environment).startswith("PLACE: ")

@@ -17,7 +17,7 @@ from logviewer.doors.metrics.loop_lag import loop_lag
 from logviewer.doors.rates import Application
 
 LOGS = "/api/v1/logs/"
-LOG_DOORS = frozenset({"chunks", "html", "lines", "marks", "progressiveText", "raw", "search"})
+LOG_DOORS = frozenset({"chunks", "lines", "marks", "progressiveText", "raw", "search"})
 DOORS = frozenset({*LOG_DOORS, "zip", "api", "static", "admin", "health", "metrics", "pages"})
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 SOCKETS = {"logs": "log", "builds": "build", "projects": "project", "intake": "intake"}
