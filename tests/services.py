@@ -1,8 +1,8 @@
 """What some tests need of the machine: PostgreSQL, Redis, Chromium, zstd, nginx. Found here, in one place.
 
-A test asks for the fixture (`postgres_url`, `redis_url`, `chromium`, `zstd_command`, `nginx`). Where the thing is missing the
-test is skipped with the reason; where the environment says `CI=true` it fails instead, so that nothing goes untested
-unnoticed.
+A test asks for the fixture (`postgres_url`, `redis_url`, `chromium`, `zstd_command`, `nginx`). Where the thing is
+missing the test is skipped with the reason; where the environment says `CI=true` it fails instead, so that nothing goes
+untested unnoticed.
 """
 
 from __future__ import annotations

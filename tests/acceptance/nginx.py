@@ -34,7 +34,7 @@ class Front:
     def write(self, site: str) -> None:
         """Write nginx's own configuration around that of a site."""
         paths = "".join(f"{kind}_temp_path {self._directory}/{kind};\n" for kind in TEMPORARY)
-        log = f"log_format files '$request_uri $status $upstream_http_x_accel_redirect';\naccess_log {self._access} files;"
+        log = f"log_format files '$uri $status $upstream_http_x_accel_redirect';\naccess_log {self._access} files;"
         user = "user root;" if os.geteuid() == 0 else ""  # else its worker is nobody, who may not read the logs
         self.configuration.write_text(
             f"{user} daemon off; pid {self._directory}/nginx.pid; error_log {self._errors}; worker_processes 1;\n"
@@ -61,7 +61,7 @@ class Front:
             time.sleep(0.05)
 
     def files(self) -> list[str]:
-        """The places that the server gave, `-` where it answered by itself; of each request, in the order they ended."""
+        """The places that the server gave, `-` where it answered by itself; of each request in turn."""
         return [line.split()[2] for line in self._access.read_text().splitlines()]
 
     def errors(self) -> str:
