@@ -64,9 +64,8 @@ class Machine:
             "8001": str(self.ports[0]),
             "8002": str(self.ports[1]),
         }
-        for written, real in changes.items():
-            text = text.replace(written, real)
-        return text
+        written = "|".join(rf"(?<![\w]){re.escape(each)}(?!\d)" for each in changes)
+        return re.sub(written, lambda found: changes[found[0]], text)  # in one go: a place may look like another
 
 
 class Shell:
