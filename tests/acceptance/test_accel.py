@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
+from logviewer.doors.guard.bodies import DEFAULT_MAX_BODY_BYTES, too_large_problem
 from tests.acceptance.client import Writer, entry
 from tests.acceptance.nginx import Front, running_nginx
 from tests.acceptance.server import SEALS_NOTHING, Server, running_server
@@ -201,6 +204,23 @@ def test_an_empty_log_passes_too(place: Place) -> None:
     assert writer.finish(log["id"]).status_code == 200
     for coding in ("identity", "zstd"):
         assert place.both(log, **{"Accept-Encoding": coding}).content == b""
+
+
+@pytest.mark.parametrize("size", [1_200_000, 3_000_000], ids=["beyond the server's limit", "beyond nginx's"])
+def test_a_body_that_is_too_large_is_told_so_in_the_same_words(place: Place, size: int) -> None:
+    address = f"{place.front.url}/api/v1/logs/{place.plain['id']}/chunks"
+    answer = httpx.post(address, content=b"x" * size, headers={"Authorization": f"Bearer {place.token}"})
+    assert (answer.status_code, answer.headers["content-type"]) == (413, "application/problem+json")
+    assert answer.json() == json.loads(too_large_problem(DEFAULT_MAX_BODY_BYTES))
+
+
+def test_the_server_hears_who_asked_and_under_which_id(place: Place) -> None:
+    headers = {"X-Forwarded-For": "198.51.100.9", "X-Request-ID": "through-nginx"}
+    assert httpx.get(f"{place.front.url}/nothing/", headers=headers).headers["x-request-id"] == "through-nginx"
+    made = httpx.get(f"{place.front.url}/nothing/", headers={"X-Request-ID": "a b"}).headers["x-request-id"]
+    assert re.fullmatch("[0-9a-f]{32}", made)  # nginx's form
+    [line] = [line for line in place.server.log_path.read_text().splitlines() if "[through-nginx]" in line]
+    assert " 198.51.100.9 nothing " in line
 
 
 def test_without_the_setting_the_server_sends_all_itself(server: Server, writer: Writer) -> None:
