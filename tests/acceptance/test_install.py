@@ -186,7 +186,7 @@ async def test_a_reader_who_follows_the_page_ends_with_a_build_on_the_site(
 
     assert said.count('"status": "ok", "database": "ok", "layer": "ok", "data_directory": "ok"') == 3
     assert "hello\n" in said
-    token = (machine.root / "opt" / "my-machine.token").read_text().strip()
+    token = (machine.root / "my-machine.token").read_text().strip()
     headers = {"Authorization": f"Bearer {token}", "Accept-Encoding": "identity"}
     with httpx.Client(base_url=machine.front.url, headers=headers) as client:
         [build] = client.get("/api/v1/builds").json()["items"]
