@@ -27,17 +27,19 @@ SITE_HEADERS: tuple[Header, ...] = (
 )
 
 STRICT_TRANSPORT: Header = (b"strict-transport-security", b"max-age=%d" % HSTS_SECONDS)
-"""Only behind HTTPS. Neither includeSubDomains nor preload: other hosts of the domain are not ours to speak for."""
+"""Only over HTTPS (RFC 6797, section 7.2), as SECURE_PROXY_SSL_HEADER knows it. Neither includeSubDomains nor preload:
+other hosts of the domain are not ours to speak for."""
 
 
 def with_site_headers(application: Application, *, behind_https: bool) -> Application:
     """Put them on every answer of an ASGI application."""
-    wanted = (*SITE_HEADERS, STRICT_TRANSPORT) if behind_https else SITE_HEADERS
 
     async def headed(scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await application(scope, receive, send)
             return
+        is_secure = behind_https and dict(scope["headers"]).get(b"x-forwarded-proto") == b"https"
+        wanted = (*SITE_HEADERS, STRICT_TRANSPORT) if is_secure else SITE_HEADERS
 
         def send_headed(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
