@@ -26,7 +26,7 @@ HOST_PATTERN = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 LOCATION_PATTERN = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9_-]{0,62}/")
-SITE_LOCATIONS = frozenset({"/admin/", "/api/", "/p/", "/static/", "/ws/"})
+SITE_LOCATIONS = frozenset({"/admin/", "/api/", "/html-logs/", "/p/", "/static/", "/ws/"})
 PREFIX_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 Fallback = TypeVar("Fallback")

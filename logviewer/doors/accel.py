@@ -8,6 +8,7 @@ or moved between the answer and its opening.
 
 from __future__ import annotations
 
+import re
 from urllib.parse import quote
 
 from django.conf import settings
@@ -16,8 +17,8 @@ from logviewer.chunkstore import LogReader
 from logviewer.doors.http import Exchange, Headers
 from logviewer.live.threads import in_reading_thread
 
-MAX_RANGE_CHARACTERS = 40
-"""Of a Range that nginx reads as the door does: its numbers overflow beyond 19 digits."""
+SHORT_RANGE = re.compile(r"(bytes=[0-9]{0,18}-[0-9]{0,18})?", re.ASCII)
+"""A Range that nginx reads as the door does, or none: its numbers overflow where the door takes any."""
 
 OWN_CONDITIONS = (b"if-match", b"if-unmodified-since")
 """What nginx would judge by, and the door does not."""
@@ -49,6 +50,6 @@ def _takes_files(exchange: Exchange) -> bool:
         bool(settings.ACCEL_PREFIX)
         and exchange.scope["method"] == "GET"
         and exchange.header(b"x-sendfile-type") == "X-Accel-Redirect"
-        and len(exchange.header(b"range") or "") <= MAX_RANGE_CHARACTERS
+        and SHORT_RANGE.fullmatch(exchange.header(b"range") or "") is not None
         and all(exchange.header(name) is None for name in OWN_CONDITIONS)
     )
