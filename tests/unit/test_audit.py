@@ -80,5 +80,12 @@ def test_without_an_answer_it_says_that_nothing_was_audited_and_what_to_do(check
     assert "--list > installed.txt" in done.stderr
 
 
+def test_where_no_package_is_known_nothing_was_audited(checkout: Path) -> None:
+    """As behind a mirror that has packages but no records of them: pip-audit itself ends with 0 then."""
+    done = audit(checkout, {"dependencies": VULNERABLE["dependencies"][2:]})
+    assert done.returncode == 3
+    assert "NOT AUDITED: pip-audit found no records of any package" in done.stderr
+
+
 def test_wrong_arguments_are_2(checkout: Path) -> None:
     assert audit(checkout, SOUND, "--nonsense").returncode == 2
