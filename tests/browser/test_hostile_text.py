@@ -90,7 +90,7 @@ def test_a_log_that_is_a_document_runs_nothing_and_reaches_nothing_of_the_page(
         b"<form action='https://example.org/'><button>send</button></form>",
     )
     page.goto(address)
-    title = page.title()
+    shown = (page.url, page.title())
     frame = page.frame_locator(".html-log")
     for document in (frame, page):  # in its frame; and by itself, as somebody opens it in a tab
         expect(document.locator("h1")).to_have_text("Coverage")
@@ -99,7 +99,7 @@ def test_a_log_that_is_a_document_runs_nothing_and_reaches_nothing_of_the_page(
         expect(document.locator("h1")).to_have_text("Coverage")
         if document is frame:
             document.get_by_text("leave").click()
-            assert (page.url, page.title()) == (address, title)
+            assert (page.url, page.title()) == shown
             page.goto(f"{site.url}{page.locator('.html-log').get_attribute('src')}")
     assert not [url for url in watcher.requested if "example.org" in url]
     assert dialogs == []
