@@ -111,7 +111,7 @@ WALK: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", "/api/v1/logs/{private}/raw", {}, 404),
     ("PUT", "/api/v1/logs/{log}/raw", {}, 405),
     ("GET", "/api/v1/logs/{log}/chunks", {}, 200),
-    ("POST", "/api/v1/logs/{log}/chunks", {}, 403),
+    ("POST", "/api/v1/logs/{log}/chunks", {}, 401),
     ("POST", "/api/v1/logs/{log}/chunks", {}, 413),
     ("GET", "/api/v1/logs/{log}/lines", {}, 200),
     ("GET", "/api/v1/logs/{log}/marks", {}, 200),
