@@ -15,12 +15,14 @@ from django.core.signals import request_finished  # noqa: E402
 from django.db import connections  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from logviewer.doors.access_log import log_requests, silence_servers  # noqa: E402
 from logviewer.doors.guard import guard  # noqa: E402
 from logviewer.doors.handler import SynchronousHandler  # noqa: E402
 from logviewer.doors.metrics import count_traffic  # noqa: E402
 from logviewer.doors.rates import Limits, limit_rates  # noqa: E402
 from logviewer.doors.routing import http_doors, websockets  # noqa: E402
 from logviewer.doors.shutdown import end_well, shutdown  # noqa: E402
+from logviewer.doors.site_headers import with_site_headers  # noqa: E402
 from logviewer.insight.background import BackgroundInsight  # noqa: E402
 from logviewer.live import chunk_store  # noqa: E402
 from logviewer.live.announce import announcer  # noqa: E402
@@ -55,7 +57,11 @@ router = ProtocolTypeRouter(
     }
 )
 limits = Limits(settings.MAX_REQUESTS_PER_SECOND, settings.MAX_UPLOAD_BYTES_PER_SECOND)
-application = guard(count_traffic(shutdown.around(limit_rates(router, limits, settings.TRUSTED_PROXIES))))
+limited = limit_rates(router, limits, settings.TRUSTED_PROXIES)
+headed = with_site_headers(count_traffic(shutdown.around(limited)), behind_https=settings.BEHIND_HTTPS)
+application = guard(log_requests(headed, settings.TRUSTED_PROXIES, write=settings.ACCESS_LOG))
+if settings.ACCESS_LOG:
+    silence_servers()
 
 # This module is imported by servers and by nobody else.
 if settings.LISTENING_TIMES:

@@ -25,6 +25,8 @@ MIN_SECRET_KEY_CHARACTERS = 50
 HOST_PATTERN = re.compile(r"\.?[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?|\[[0-9A-Fa-f:.]+\]")
 DATABASE_SCHEMES = ("sqlite", "postgres", "postgresql")
 BUCKET_PATTERN = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+LOCATION_PATTERN = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9_-]{0,62}/")
+SITE_LOCATIONS = frozenset({"/admin/", "/api/", "/html-logs/", "/p/", "/static/", "/ws/"})
 PREFIX_PATTERN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*")
 
 LOOPBACK_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -126,6 +128,15 @@ class Environment:
             except ValueError:
                 return self._wrong(name, f"{word!r} is neither an address nor a network such as 10.0.0.0/8", [])
         return found
+
+    def location(self, name: str) -> str:
+        """A path below the site that nginx keeps to itself, such as /internal-logs/; empty where it is not set."""
+        value = self._variables.get(name, "")
+        if not value:
+            return ""
+        if not LOCATION_PATTERN.fullmatch(value) or value in SITE_LOCATIONS:
+            return self._wrong(name, f"{value!r} is not a path of its own such as /internal-logs/", "")
+        return value
 
     def directory(self, name: str, default: Path) -> Path:
         """A directory that can be written to; it is made where it is missing."""

@@ -25,6 +25,8 @@ OIDC_CLIENT_ID = environment.text("BUILDLOGS_OIDC_CLIENT_ID")
 OIDC_CLIENT_SECRET = environment.text("BUILDLOGS_OIDC_CLIENT_SECRET")
 OIDC_NAME = environment.text("BUILDLOGS_OIDC_NAME", "OpenID Connect")
 OIDC = environment.together(["BUILDLOGS_OIDC_ISSUER", "BUILDLOGS_OIDC_CLIENT_ID", "BUILDLOGS_OIDC_CLIENT_SECRET"])
+# Where nginx has the logs' files, for downloads that it sends itself; empty where it does not.
+ACCEL_PREFIX = environment.location("BUILDLOGS_ACCEL_PREFIX")
 
 # What one token, and one address, may send to one process in a second; 0 is no limit.
 MAX_REQUESTS_PER_SECOND = environment.number("BUILDLOGS_MAX_REQUESTS_PER_SECOND", 5000, least=0, most=10**9)
@@ -59,6 +61,8 @@ DATABASES: dict[str, dict[str, Any]] = {
     "default": environment.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'buildlogs.sqlite3'}")
 }
 LOG_LEVEL = environment.choice("BUILDLOGS_LOG_LEVEL", "INFO", ["DEBUG", "INFO", "WARNING", "ERROR"])
+LOG_FORMAT = environment.choice("BUILDLOGS_LOG_FORMAT", "text", ["text", "json"])
+ACCESS_LOG = environment.flag("BUILDLOGS_ACCESS_LOG", default=True)
 environment.refuse_wrong()
 
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -206,13 +210,13 @@ if BEHIND_HTTPS:
     SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
-LOGGING = {
+LOGGING: dict[str, Any] = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "formatters": {"text": {"()": "buildlogs.logs.TextLines"}, "json": {"()": "buildlogs.logs.JsonLines"}},
     "filters": {"in_one_line": {"()": "buildlogs.logs.InOneLine"}},
     "handlers": {
-        "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+        "stderr": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT},
         "nowhere": {"class": "logging.NullHandler"},
     },
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
@@ -221,6 +225,15 @@ LOGGING = {
         # Anyone can send a wrong Host; the answer says it, and a traceback each would fill the log.
         "django.security.DisallowedHost": {"handlers": ["nowhere"], "propagate": False},
         "daphne": {"level": "WARNING"},
+        # uvicorn brings handlers of its own, and is asked here to speak as all others do.
+        "uvicorn": {"handlers": [], "propagate": True},
         "channels_redis.pubsub": {"filters": ["in_one_line"]},
     },
 }
+if ACCESS_LOG:
+    LOGGING["loggers"] |= {
+        # What these say of requests is in the access log, without their query strings.
+        "django.request": {"level": "ERROR"},
+        "uvicorn.access": {"handlers": [], "propagate": False},
+        "uvicorn.error": {"level": "WARNING"},
+    }

@@ -75,5 +75,6 @@ start_services() {
     [ -n "${BUILDLOGS_TEST_CHROMIUM:-}" ] || command -v chromium >/dev/null || packages chromium
     command -v node >/dev/null || packages nodejs
     command -v zstd >/dev/null || packages zstd
+    command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || packages nginx-light
     install_lighthouse
 }

@@ -1,8 +1,8 @@
-"""What some tests need of the machine: PostgreSQL, Redis, Chromium, zstd. Found here, in one place.
+"""What some tests need of the machine: PostgreSQL, Redis, Chromium, zstd, nginx. Found here, in one place.
 
-A test asks for the fixture (`postgres_url`, `redis_url`, `chromium`, `zstd_command`). Where the thing is missing the
-test is skipped with the reason; where the environment says `CI=true` it fails instead, so that nothing goes untested
-unnoticed.
+A test asks for the fixture (`postgres_url`, `redis_url`, `chromium`, `zstd_command`, `nginx`). Where the thing is
+missing the test is skipped with the reason; where the environment says `CI=true` it fails instead, so that nothing goes
+untested unnoticed.
 """
 
 from __future__ import annotations
@@ -83,4 +83,13 @@ def zstd_command() -> str:
     command = shutil.which("zstd")
     if command is None:
         missing("zstd", "the command is not in PATH")
+    return command
+
+
+@pytest.fixture(scope="session")
+def nginx() -> str:
+    """The path of nginx, of which Debian's smallest package will do."""
+    command = shutil.which("nginx", path=f"{os.environ.get('PATH', '')}{os.pathsep}/usr/sbin")
+    if command is None:
+        missing("nginx", "the command is not in PATH; on Debian, apt-get install nginx-light")
     return command

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -107,6 +108,17 @@ class LogReader:
     def sealed(self) -> Source | None:
         """The sealed file as it lies, for who takes Zstandard; None while the text is plain. Good until `close`."""
         return self._text.source if isinstance(self._text, SealedText) else None
+
+    def file(self) -> Path | None:
+        """Return where the text lies as it is, or sealed; None where that is not one file here that is just the text.
+
+        It was there when the reader was opened: sealing, moving and deleting may have taken it away since.
+        """
+        sealed = self.sealed
+        if sealed is not None:
+            return self.files.sealed if isinstance(sealed, LocalFile) else None
+        is_whole = isinstance(self._text, LocalFile) and self._text.size() == self.end().size
+        return self.files.text if is_whole else None
 
     def has_unsynced_records(self) -> bool:
         """Say whether a crash may have left records here that recovery would cut."""

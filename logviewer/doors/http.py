@@ -24,8 +24,6 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = Sequence[tuple[str, str]]
 Handler = Callable[["Exchange"], Awaitable[None]]
 
-COMMON_HEADERS = ((b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin"))
-
 
 class RefusedRequest(Exception):
     """A request that is answered with `problem`."""
@@ -119,7 +117,7 @@ class Exchange:
         """Send the response's status and headers."""
         self.started = True
         encoded = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers]
-        await self.send({"type": "http.response.start", "status": status, "headers": [*encoded, *COMMON_HEADERS]})
+        await self.send({"type": "http.response.start", "status": status, "headers": encoded})
 
     async def write(self, data: bytes) -> None:
         """Send a piece of the body; waits while the client is slower."""
@@ -187,7 +185,7 @@ async def send_problem(send: Send, problem: Problem) -> None:
     body = problem.body()
     headers = {"content-type": CONTENT_TYPE, "content-length": str(len(body)), **problem.headers}
     encoded = [(name.lower().encode("ascii"), value.encode("latin-1")) for name, value in headers.items()]
-    start = {"type": "http.response.start", "status": problem.status, "headers": [*encoded, *COMMON_HEADERS]}
+    start = {"type": "http.response.start", "status": problem.status, "headers": encoded}
     await send(start)
     await send({"type": "http.response.body", "body": body, "more_body": False})
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from logviewer.chunkstore import LogEnd, LogReader
 from logviewer.chunkstore.lines import line_range
+from logviewer.doors.accel import hand_over
 from logviewer.doors.answers import log_headers
 from logviewer.doors.codings import Coding, known_coding, preferred_coding
 from logviewer.doors.follow import follow
@@ -85,19 +86,28 @@ async def _whole(exchange: Exchange, log: LogFile, reader: LogReader, end: LogEn
         return
     wanted = _range(exchange, Coding.IDENTITY.etag(sha256), end.size)
     if wanted is not None:
-        answer += [("ETag", Coding.IDENTITY.etag(sha256)), ("Content-Range", wanted.content_range(end.size))]
-        await _part(exchange, reader, wanted, ALL_CHANNELS, answer, 206)
-        return
+        coding = Coding.IDENTITY
     answer += [("ETag", coding.etag(sha256))]
-    if sealed is None or coding is Coding.IDENTITY:
-        await _part(exchange, reader, whole, ALL_CHANNELS, answer)
+    if coding is not Coding.IDENTITY:
+        answer += [("Content-Encoding", coding.value)]
+    if _is_of_the_file(exchange, reader, coding, wanted) and await hand_over(exchange, reader, answer):
         return
-    answer += [("Content-Encoding", coding.value)]
-    if coding is Coding.ZSTD:
+    if wanted is not None:
+        answer += [("Content-Range", wanted.content_range(end.size))]
+        await _part(exchange, reader, wanted, ALL_CHANNELS, answer, 206)
+    elif sealed is None or coding is Coding.IDENTITY:
+        await _part(exchange, reader, whole, ALL_CHANNELS, answer)
+    elif coding is Coding.ZSTD:
         answer += [("Content-Length", str(await in_reading_thread(sealed.size)))]
         await send_pieces(exchange, 200, answer, file_pieces(sealed))
     else:
         await send_pieces(exchange, 200, answer, gzip_pieces(text_pieces(reader, 0, end.size)))
+
+
+def _is_of_the_file(exchange: Exchange, reader: LogReader, coding: Coding, wanted: ByteRange | None) -> bool:
+    """Whether the answer is the log's file as it lies, or a range of it, to whoever reads the request's Range anew."""
+    reads_the_same = wanted is not None or exchange.header(b"range") is None
+    return reads_the_same and (reader.sealed is None or coding is Coding.ZSTD)
 
 
 def _range(exchange: Exchange, etag: str, size: int) -> ByteRange | None:

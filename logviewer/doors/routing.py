@@ -10,6 +10,7 @@ from django.urls import re_path
 from logviewer.doors.build_zip import chosen_zip, logs_zip
 from logviewer.doors.chunk_pages import send_chunks
 from logviewer.doors.chunks import append_chunks
+from logviewer.doors.html_log import html_log
 from logviewer.doors.http import door
 from logviewer.doors.intake_socket import Intake
 from logviewer.doors.lines import lines
@@ -43,6 +44,7 @@ http_doors = [
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/progressiveText$", with_session(progressive_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/raw$", with_session(raw_text)),
     _at(rf"^api/v1/logs/(?P<log_id>{ID})/search$", with_session(search)),
+    _at(rf"^html-logs/(?P<log_id>{ID})$", with_session(html_log)),
     _at(r"^metrics$", metrics),
 ]
 """Byte paths over HTTP, and what is told of them."""

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from contextvars import copy_context
 from functools import partial
 from typing import ParamSpec, Protocol, TypeVar
 
@@ -76,8 +77,9 @@ class Crowded(Exception):
 async def in_reading_thread(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Run `function`, which reads logs, on a worker thread."""
-    return await asyncio.get_running_loop().run_in_executor(_reading, _read, partial(function, *args, **kwargs))
+    """Run `function`, which reads logs, on a worker thread; what it logs is known to be of the same request."""
+    work = partial(function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_reading, copy_context().run, _read, work)
 
 
 async def opened_in_reading_thread(
@@ -88,7 +90,7 @@ async def opened_in_reading_thread(
     A viewer that vanishes as it joins would else leave two descriptors behind for good.
     """
     work = partial(opening, *args, **kwargs)
-    opened = asyncio.get_running_loop().run_in_executor(_reading, _read, work)
+    opened = asyncio.get_running_loop().run_in_executor(_reading, copy_context().run, _read, work)
     try:
         return await asyncio.shield(opened)
     except asyncio.CancelledError:
@@ -99,8 +101,9 @@ async def opened_in_reading_thread(
 async def in_writing_thread(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Run `function`, which writes logs, on a worker thread."""
-    return await asyncio.get_running_loop().run_in_executor(_writing, _write, partial(function, *args, **kwargs))
+    """Run `function`, which writes logs, on a worker thread; as `in_reading_thread`."""
+    work = partial(function, *args, **kwargs)
+    return await asyncio.get_running_loop().run_in_executor(_writing, copy_context().run, _write, work)
 
 
 @contextmanager

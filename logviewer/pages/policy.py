@@ -18,6 +18,7 @@ def _policy(**changes: str | None) -> str:
         "img-src": "'self'",
         "connect-src": "'self'",
         "font-src": "'self'",
+        "frame-src": "'self'",  # logs of type html, which are sandboxes
         "form-action": "'self'",
         "base-uri": "'none'",
         "frame-ancestors": "'none'",

@@ -151,7 +151,8 @@ class Server:
         deadline = time.monotonic() + START_SECONDS
         while True:
             try:
-                if httpx.get(f"{self.url}/healthz", timeout=5).status_code == 200:
+                asked = httpx.get(f"{self.url}/healthz", headers={"X-Forwarded-Proto": "https"}, timeout=5)
+                if asked.status_code == 200:  # also with BUILDLOGS_HTTPS
                     return self
             except httpx.TransportError:
                 pass

@@ -1,11 +1,8 @@
-"""The nginx configuration of docs/deployment.md, as it stands there, before two real processes."""
+"""deploy/nginx.conf before two real processes."""
 
 from __future__ import annotations
 
 import asyncio
-import re
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,20 +11,12 @@ import httpx
 import pytest
 
 from tests.acceptance.client import Viewer, Writer, entry
+from tests.acceptance.nginx import Front, running_nginx
 from tests.acceptance.processes import two_processes
-from tests.acceptance.server import ROOT, Server, free_port
+from tests.acceptance.server import Server
 from tests.acceptance.test_shutdown import follow
 
-NGINX = shutil.which("nginx") or "/usr/sbin/nginx"
-DOCUMENT = ROOT / "docs" / "deployment.md"
-START_SECONDS = 20
-
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.postgres,
-    pytest.mark.redis,
-    pytest.mark.skipif(not Path(NGINX).exists(), reason="nginx is not installed: apt-get install nginx-light"),
-]
+pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis]
 
 
 @pytest.fixture
@@ -43,42 +32,15 @@ def servers(data_dir: Path, postgres_url: str, redis_url: str) -> Iterator[list[
 
 
 @pytest.fixture
-def site(servers: list[Server], tmp_path: Path) -> Iterator[Server]:
-    """nginx before the servers; a Server only in that it has an address."""
-    front = Server(servers[0].data_dir, port=free_port())
-    (block,) = re.findall(r"```nginx\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)
-    for written, real in (("8001", servers[0].port), ("8002", servers[1].port)):
-        assert f"127.0.0.1:{written}" in block
-        block = block.replace(f"127.0.0.1:{written}", f"127.0.0.1:{real}")
-    block = block.replace("listen 80;", f"listen 127.0.0.1:{front.port};")
-    configuration = tmp_path / "nginx.conf"
-    paths = "".join(
-        f"{kind}_temp_path {tmp_path}/{kind};\n" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    configuration.write_text(
-        f"daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/error.log; worker_processes 1;\n"
-        f"events {{ worker_connections 512; }}\nhttp {{ access_log off;\n{paths}{block}}}\n"
-    )
-    process = subprocess.Popen([NGINX, "-c", str(configuration), "-p", str(tmp_path), "-e", f"{tmp_path}/error.log"])
-    try:
-        deadline = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                if httpx.get(f"{front.url}/healthz", timeout=5).status_code == 200:
-                    break
-            except httpx.TransportError:
-                pass
-            assert process.poll() is None, (tmp_path / "error.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+def site(servers: list[Server], tmp_path: Path, nginx: str) -> Iterator[Front]:
+    """nginx before the servers."""
+    ports = [server.port for server in servers]
+    with running_nginx(nginx, tmp_path / "nginx", ports, servers[0].data_dir / "logs") as front:
         yield front
-    finally:
-        process.terminate()
-        process.wait(10)
 
 
 async def test_writers_viewers_and_followers_pass_through_it_and_a_restart_behind_it(
-    site: Server, servers: list[Server]
+    site: Front, servers: list[Server]
 ) -> None:
     token = servers[0].token("--scopes", "read,write")
     writer = Writer(site.url, token)

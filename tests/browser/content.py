@@ -23,6 +23,11 @@ HOSTILE_LOG = (
     + b"\n"
 )
 LIMITED_BUILDER, DAMAGED_BUILDER, SILENT_BUILDER = "limited", "damaged", "silent"
+HTML_BUILDER = "html"
+HTML_LOG = (
+    b"<!doctype html><title>Coverage</title><style>td { padding: 4px 12px }</style><h1>Coverage</h1>"
+    b"<table><tr><td>chunkstore<td>97 %<tr><td>doors<td>94 %</table>"
+)
 LINES = b"".join(b"object %04d of the link\n" % number for number in range(1, 1001))
 HISTORY = "sssswssssssfffsssssscsswsssssfsss"  # the results of the builds before those of the agent, oldest first
 FAILED, RUNNING = len(HISTORY) + 1, len(HISTORY) + 2
@@ -138,6 +143,7 @@ def filled(site: Site) -> Iterator[None]:
     add_hostile(site)
     _add_limited(site)
     _add_damaged(site)
+    add_html(site)
     add_silent(site)
     failed = _begin(site, _PASSING + _FAILING_STEP, "Check what a deployment needs")
     failed.communicate(timeout=BUILD_SECONDS)
@@ -158,6 +164,12 @@ def _add_limited(site: Site) -> None:
     about = {"builder": LIMITED_BUILDER, "title": "Print more than anybody reads"}
     _add_build(site, about, "success", ["stdio"], LINES)
     site.run(_LIMIT.format(size=None, tail=None))
+
+
+def add_html(site: Site, text: bytes = HTML_LOG) -> str:
+    """Add a build whose log is a document; returns the log's address."""
+    about = {"builder": HTML_BUILDER, "title": "Measure what the tests reach"}
+    return f"{_add_build(site, about, 'success', ['page'], text, kind='html')}compile/page/"
 
 
 def _add_damaged(site: Site) -> None:
@@ -242,13 +254,19 @@ def add_hostile(site: Site) -> str:
 
 
 def _add_build(
-    site: Site, about: dict[str, object], results: str, logs: list[str], text: bytes, step: str = "compile"
+    site: Site,
+    about: dict[str, object],
+    results: str,
+    logs: list[str],
+    text: bytes,
+    step: str = "compile",
+    kind: str = "stdio",
 ) -> str:
     post = site.writer.post
     build = post("/builds", {"project": PUBLIC, **about})
     begun = post(f"/builds/{build['id']}/steps", {"name": step})
     for name in logs:
-        log = post(f"/steps/{begun['id']}/logs", {"name": name})
+        log = post(f"/steps/{begun['id']}/logs", {"name": name, "type": kind})
         for start in range(0, max(1, len(text)), MAX_CHUNK_BYTES):
             piece = entry(0, text[start : start + MAX_CHUNK_BYTES])
             assert site.writer.chunks(log["id"], piece).status_code == 200

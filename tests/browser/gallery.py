@@ -18,6 +18,7 @@ from tests.browser.content import (
     EMPTY_BUILDER,
     FAILED,
     HOSTILE_BUILDER,
+    HTML_BUILDER,
     LIMITED_BUILDER,
     LONG_BUILDER,
     MANY_BUILDER,
@@ -86,6 +87,7 @@ SHOTS = (
     Shot("hostile-builder", f"{_HOSTILE}/", ".build-row"),
     Shot("hostile-build", f"{_HOSTILE}/1/", _LOG_READY),
     Shot("log-limited", f"/p/{PUBLIC}/{LIMITED_BUILDER}/1/compile/stdio/", _LOG_READY),
+    Shot("log-html", f"/p/{PUBLIC}/{HTML_BUILDER}/1/compile/page/", ".html-log"),
     Shot(
         "log-damaged",
         f"/p/{PUBLIC}/{DAMAGED_BUILDER}/1/compile/stdio/",

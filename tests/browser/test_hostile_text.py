@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.acceptance.client import entry
-from tests.browser.content import HOSTILE_BUILDER, HOSTILE_LOG, HOSTILE_STEP, add_hostile
+from tests.browser.content import HOSTILE_BUILDER, HOSTILE_LOG, HOSTILE_STEP, add_hostile, add_html
 from tests.browser.log import Log
 from tests.browser.site import PUBLIC, Site
 from tests.browser.watcher import Watcher
@@ -77,3 +77,29 @@ def test_without_scripts_hostile_output_is_text_too(
     expect(page.locator("pre.plain")).to_contain_text("<img src=x onerror=alert(1)><script>alert(1)</script>")
     expect(page.locator("pre.plain *")).to_have_count(0)
     context.close()
+
+
+def test_a_log_that_is_a_document_runs_nothing_and_reaches_nothing_of_the_page(
+    page: Page, site: Site, watcher: Watcher, dialogs: list[str]
+) -> None:
+    watcher.expect("[Bb]locked|violates|sandboxed|Unsafe attempt")
+    address = add_html(
+        site,
+        b"<h1>Coverage</h1><script>alert(1); parent.document.title = 'taken'</script><img src=x onerror=alert(2)>"
+        b"<a href='javascript:alert(3)'>run</a><a target=_top href='/admin/'>leave</a>"
+        b"<form action='https://example.org/'><button>send</button></form>",
+    )
+    page.goto(address)
+    shown = (page.url, page.title())
+    frame = page.frame_locator(".html-log")
+    for document in (frame, page):  # in its frame; and by itself, as somebody opens it in a tab
+        expect(document.locator("h1")).to_have_text("Coverage")
+        document.get_by_text("run").click()
+        document.get_by_text("send").click()
+        expect(document.locator("h1")).to_have_text("Coverage")
+        if document is frame:
+            document.get_by_text("leave").click()
+            assert (page.url, page.title()) == shown
+            page.goto(f"{site.url}{page.locator('.html-log').get_attribute('src')}")
+    assert not [url for url in watcher.requested if "example.org" in url]
+    assert dialogs == []

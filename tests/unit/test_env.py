@@ -369,3 +369,21 @@ def test_variables_that_belong_together_are_all_set_or_none():
     environment = Environment({"B": "2", "C": "3"})
     assert environment.together(["A", "B", "C"]) is False
     assert only_problem(environment) == "A: is missing beside B and C: set all of them or none"
+
+
+@pytest.mark.parametrize("value", ["/internal-logs/", "/x/"])
+def test_a_location_is_a_path_of_one_name(value):
+    assert Environment({"PLACE": value}).location("PLACE") == value
+
+
+def test_a_location_that_is_not_set_is_empty():
+    assert Environment({}).location("PLACE") == Environment({"PLACE": ""}).location("PLACE") == ""
+
+
+@pytest.mark.parametrize(
+    "value", ["logs", "/logs", "logs/", "/", "//", "/a/b/", "/../", "/a b/", "/a\r\nb/", "/api/", "/ws/"]
+)
+def test_a_location_that_is_none_or_the_sites_own_is_refused_by_name(value):
+    environment = Environment({"PLACE": value})
+    assert environment.location("PLACE") == ""
+    assert only_problem(environment).startswith("PLACE: ")

@@ -5,6 +5,8 @@ import json
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from logviewer.doors.site_headers import SITE_HEADERS
+
 DEFAULT_MAX_BODY_BYTES = 1024 * 1024 + 64 * 1024
 """The largest chunk upload is 1 MiB of log; 64 KiB more leave room for the framing of its entries (http-api.md)."""
 
@@ -48,6 +50,7 @@ def problem_headers(problem: bytes) -> list[tuple[bytes, bytes]]:
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(problem)),
         (b"connection", b"close"),
+        *SITE_HEADERS,
     ]
 
 
