@@ -26,7 +26,16 @@ PROBLEM: dict[str, Any] = {
     "properties": {
         "type": {
             "type": "string",
-            "examples": ["offset-gap", "finished", "mismatch", "invalid", "not-found", "damaged"],
+            "examples": [
+                "offset-gap",
+                "finished",
+                "mismatch",
+                "locked",
+                "pinned",
+                "not-finished",
+                "invalid",
+                "not-found",
+            ],
         },
         "title": {"type": "string"},
         "status": {"type": "integer"},
