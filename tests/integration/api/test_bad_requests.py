@@ -89,10 +89,10 @@ def test_that_holds_while_debugging_too(api: ApiClient) -> None:
     ("method", "path", "allowed"),
     [
         ("DELETE", "/builds", {"GET", "POST"}),
-        ("PUT", "/builds/1", {"GET", "PATCH"}),
+        ("PUT", "/builds/1", {"GET", "PATCH", "DELETE"}),
         ("GET", "/builds/1/finish", {"POST"}),
         ("POST", "/projects", {"GET"}),
-        ("OPTIONS", "/logs/1", {"GET"}),
+        ("OPTIONS", "/logs/1", {"GET", "DELETE"}),
         ("BREW", "/logs/1/finish", {"POST"}),
     ],
 )
