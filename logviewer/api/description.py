@@ -26,7 +26,16 @@ PROBLEM: dict[str, Any] = {
     "properties": {
         "type": {
             "type": "string",
-            "examples": ["offset-gap", "finished", "mismatch", "invalid", "not-found", "damaged"],
+            "examples": [
+                "offset-gap",
+                "finished",
+                "mismatch",
+                "locked",
+                "pinned",
+                "not-finished",
+                "invalid",
+                "not-found",
+            ],
         },
         "title": {"type": "string"},
         "status": {"type": "integer"},
@@ -243,7 +252,10 @@ DOORS: dict[str, Any] = {
             "summary": "A window of lines, from anywhere in the log",
             "parameters": [
                 LOG_ID,
-                _number("start", "the first line, from 1; -1 is the last one; 1 where it is not given", -MAX_ID),
+                {
+                    **_number("start", "the first line, from 1; -1 is the last one; 1 where it is not given"),
+                    "schema": {"type": "integer", "minimum": -MAX_ID, "maximum": MAX_ID, "not": {"const": 0}},
+                },
                 _number("count", "how many lines, at most 5000; 500 where it is not given", 1, 5000),
                 _channels("such as stdout,stderr: start and total then count the lines that have any of them"),
             ],

@@ -143,12 +143,14 @@ class LogAppender:
     def _new_part(self, total: int, offset: int, skip: int) -> tuple[int, int]:
         """Return (lost bytes not yet counted, leading bytes of the body known already)."""
         received, start = self.state.received, offset + skip
-        if offset < 0 or skip < 0 or start > MAX_RECEIVED:
-            raise InvalidAppend(f"offset {offset} and skip {skip} must lie between 0 and {MAX_RECEIVED}")
+        if offset < 0 or skip < 0:
+            raise InvalidAppend(f"offset {offset} and skip {skip} must not be negative")
         if self.state.finished and start + total > received:
             raise LogFinished(received)
         if offset > received:
             raise OffsetGap(offset, received)
+        if start > MAX_RECEIVED:
+            raise InvalidAppend(f"offset {offset} and skip {skip} together must not be more than {MAX_RECEIVED}")
         return max(0, start - received), min(total, max(0, received - start))
 
     def _write(self, batch: Batch, sync: bool) -> None:

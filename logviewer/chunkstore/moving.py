@@ -39,9 +39,10 @@ def move_log(root: Path, files: LogFiles, archive: Archive) -> None:
             held.enter_context(locked(files.index, wait_seconds=LOCK_WAIT_SECONDS))
         if _local_sha256(files.index) != copied[-1]:
             raise LogLocked(files.index, 0.0)  # somebody wrote to it meanwhile
-        for path in _moving(files):
-            with suppress(NotADirectoryError):
-                path.unlink(missing_ok=True)
+        for path, sha256 in zip(_moving(files), copied, strict=True):
+            if sha256 is not None:  # else it came here since, with a redaction, and is nowhere else
+                with suppress(NotADirectoryError):
+                    path.unlink(missing_ok=True)
     remove_empty_directories(root, files.index.parent)
 
 

@@ -195,7 +195,10 @@ def _put_in_place(root: Path, files: LogFiles, reader: LogReader, new_text: Path
     with locked(files.index, LOCK_WAIT_SECONDS) as index_is_here:
         if index_is_here != reader.is_local() or reader.is_deleted():
             raise LogLocked(files.index, 0.0)  # somebody moved, deleted or redacted it just now: the next try sees that
-        new_text.rename(text)
+        try:
+            new_text.rename(text)
+        except FileNotFoundError:
+            raise LogLocked(files.index, 0.0) from None  # deleted, in the other store, and this with it
         sync_directories(text.parent, root)  # for good, before an index follows that speaks of the new text only
         files.redacting[1].rename(files.index)
         sync_directories(text.parent, root)

@@ -55,9 +55,9 @@ def seal_log(
             size = appender.state.size
             if not appender.state.finished:
                 raise LogOpen(files.key)
-        text = LocalFile(os.open(files.text, READ))
-        held.callback(text.close)
         fd = held.enter_context(temporary_file(files))
+        text = LocalFile(os.open(files.text, READ))  # now, or a redaction that ended just before would be undone
+        held.callback(text.close)
         sha256 = write_sealed(files, text.read, size, fd, threads)
         if text_sha256 is not None and text_sha256.lower() != sha256:
             raise TextDiffers(files.text, text_sha256.lower(), sha256)

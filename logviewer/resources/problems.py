@@ -15,6 +15,7 @@ from logviewer.chunkstore import (
     ArchiveAway,
     CorruptIndex,
     CorruptSealed,
+    InvalidAppend,
     LogFinished,
     LogLocked,
     MalformedChunks,
@@ -176,6 +177,10 @@ def _offset_gap(error: OffsetGap) -> Problem:
     )
 
 
+def _invalid_append(error: InvalidAppend) -> Problem:
+    return Problem("invalid", "Invalid values", 400, str(error), errors={"Upload-Skip": [str(error)]})
+
+
 def _overlap_differs(error: OverlapDiffers) -> Problem:
     return Problem(
         "overlap-differs",
@@ -294,6 +299,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callab
     (StillOpen, _still_open),
     (NoSuchLines, _no_such_lines),
     (OffsetGap, _offset_gap),
+    (InvalidAppend, _invalid_append),
     (OverlapDiffers, _overlap_differs),
     (LogFinished, _log_finished),
     (LogLocked, _locked),

@@ -122,6 +122,14 @@ def _redact(redaction: Redaction) -> LogFile:
     store = chunk_store()
     redacted = store.redact(redaction.log.key, redaction.start, redaction.end)
     _forget_put_aside(store.root, redaction.log.key)
+    try:
+        return _tell_database(redaction, redacted)
+    except LogFile.DoesNotExist:
+        store.delete(redaction.log.key)  # deleted meanwhile: what was just written would be nobody's
+        raise
+
+
+def _tell_database(redaction: Redaction, redacted: Redacted) -> LogFile:
     with _overwriting_rows(), transaction.atomic():
         log = _log(redaction.log_id)
         build = lock_build(log.step.build_id)

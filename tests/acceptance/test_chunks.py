@@ -68,6 +68,15 @@ def test_a_hole_is_refused_and_says_where_to_go_on(writer: Writer, log: dict[str
     assert text_of(writer, log) == b"12345"
 
 
+@pytest.mark.bad_input("offsets at the end of all numbers")
+def test_offsets_at_the_end_of_all_numbers_are_refused_as_any_others(writer: Writer, log: dict[str, Any]) -> None:
+    last = 2**63 - 1
+    for offset, skip in ((last, None), (last, last), (2**62 + 1, 1)):
+        assert_problem(writer.chunks(log["id"], entry(0, b"x"), offset, skip), 409, "offset-gap")
+    assert_problem(writer.chunks(log["id"], entry(0, b"x"), 0, last), 400, "invalid")
+    assert text_of(writer, log) == b""
+
+
 @pytest.mark.bad_input("known bytes that differ")
 def test_known_bytes_that_differ_are_refused(writer: Writer, log: dict[str, Any]) -> None:
     assert writer.chunks(log["id"], entry(0, b"12345"), 0).status_code == 200

@@ -58,6 +58,7 @@ def test_that_holds_for_every_call_that_takes_a_body(api: ApiClient, kind: str) 
         ("POST", f"/steps/{step}/finish"),
         ("POST", f"/steps/{step}/logs"),
         ("POST", f"/logs/{log.pk}/finish"),
+        ("POST", f"/logs/{log.pk}/redact"),
     ]:
         answer = writer.send(method, path, raw=MALFORMED[kind])
         assert (answer.problem(), answer.errors) == ((400, "invalid"), ["body"]), path
@@ -89,10 +90,10 @@ def test_that_holds_while_debugging_too(api: ApiClient) -> None:
     ("method", "path", "allowed"),
     [
         ("DELETE", "/builds", {"GET", "POST"}),
-        ("PUT", "/builds/1", {"GET", "PATCH"}),
+        ("PUT", "/builds/1", {"GET", "PATCH", "DELETE"}),
         ("GET", "/builds/1/finish", {"POST"}),
         ("POST", "/projects", {"GET"}),
-        ("OPTIONS", "/logs/1", {"GET"}),
+        ("OPTIONS", "/logs/1", {"GET", "DELETE"}),
         ("BREW", "/logs/1/finish", {"POST"}),
     ],
 )

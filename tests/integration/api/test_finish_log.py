@@ -100,7 +100,7 @@ def test_a_finished_log_is_still_a_mismatch_where_the_values_differ(writer: ApiC
     [
         ({"received": -1}, "received"),
         ({"received": "7"}, "received"),
-        ({"received": 7.0}, "received"),
+        ({"received": 7.5}, "received"),
         ({"received": 2**63}, "received"),
         ({"sha256": "abc"}, "sha256"),
         ({"sha256": SHA256 + "\n"}, "sha256"),

@@ -120,6 +120,22 @@ def test_a_log_deleted_with_a_redaction_to_do_is_no_failure(log: LogFile) -> Non
     assert redact_waiting(Retries(), head_start=timedelta(0)).failed == 0
 
 
+def test_a_log_deleted_while_it_is_redacted_leaves_no_file(
+    log: LogFile, monkeypatch: pytest.MonkeyPatch, logs_dir: Path
+) -> None:
+    redact = ChunkStore.redact
+
+    def redact_then_lose_the_row(store: ChunkStore, key: str, first: int, last: int) -> object:
+        redacted = redact(store, key, first, last)
+        LogFile.objects.all().delete()
+        return redacted
+
+    monkeypatch.setattr(ChunkStore, "redact", redact_then_lose_the_row)
+    with pytest.raises(LogFile.DoesNotExist):
+        redact_lines(log.pk, 2, 2, SERVER, "r")
+    assert [path for path in logs_dir.rglob("*") if path.is_file()] == []
+
+
 def test_what_verification_put_aside_of_the_log_goes_as_well(log: LogFile, logs_dir: Path) -> None:
     copy = logs_dir / f"{log.key}.log.zst"
     copy.write_bytes(SECRET)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from logviewer.chunkstore import (
     NoSuchLog,
     StorageFull,
     redacting,
+    sealing,
 )
 from logviewer.chunkstore.files import delete_files
-from logviewer.chunkstore.keys import log_files
+from logviewer.chunkstore.keys import LogFiles, log_files
 from logviewer.chunkstore.lines import read_lines
 from logviewer.chunkstore.marking import extend_marks
 from logviewer.chunkstore.sealing import temporary_file
@@ -176,6 +178,43 @@ def test_a_log_that_is_being_sealed_is_waited_for(store: ChunkStore, monkeypatch
     with temporary_file(log_files(store.root, KEY)), pytest.raises(LogLocked):
         store.redact(KEY, 1, 1)
     store.redact(KEY, 1, 1)
+
+
+def test_a_sealing_that_a_redaction_went_before_seals_the_stars(
+    store: ChunkStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store)
+    make = sealing.temporary_file
+
+    def after_a_redaction(files: LogFiles) -> AbstractContextManager[int]:
+        store.redact(KEY, 20_000, 20_001)
+        return make(files)
+
+    monkeypatch.setattr(sealing, "temporary_file", after_a_redaction)
+    store.seal(KEY)
+    assert assert_agreement(store, KEY).text == stars(TEXT, 20_000, 20_001)
+
+
+def test_a_mover_that_finds_a_log_moved_leaves_what_a_redaction_brings_back(
+    tmp_path: Path, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ChunkStore(tmp_path / "logs", archive=archive)
+    fill(store, "sealed")
+    store.move(KEY)
+    rename = Path.rename
+
+    def move_in_between(path: Path, target: Path) -> Path:
+        if target.name.endswith(".idx"):
+            store.move(KEY)
+        return rename(path, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", move_in_between)
+        with suppress(LogLocked):
+            store.redact(KEY, 20_000, 20_001)
+    store.redact(KEY, 20_000, 20_001)
+    assert assert_agreement(store, KEY).text == stars(TEXT, 20_000, 20_001)
+    store.close()
 
 
 def test_a_half_made_sealed_file_with_the_secret_goes_as_well(store: ChunkStore, tmp_path: Path) -> None:
