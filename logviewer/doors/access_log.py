@@ -15,8 +15,9 @@ from typing import Any
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope
 from logviewer.doors.metrics.traffic import door_of
-from logviewer.doors.rates import Application, Network, client_address
+from logviewer.doors.rates import Application, client_address
 from logviewer.doors.requests import Request, current
+from logviewer.resources.client import Network
 
 logger = logging.getLogger("buildlogs.access")
 

@@ -49,13 +49,13 @@ class Production:
         return log
 
     def log_in(self, password: str) -> httpx.Response:
-        """Post the admin's form of login, as a browser would."""
+        """Post the form of login, as a browser would."""
         self.http.cookies.clear()
-        form = self.http.get("/admin/login/")
+        form = self.http.get("/login/")
         csrf = str(form.cookies["csrftoken"])
-        headers = {"Cookie": f"csrftoken={csrf}", "Referer": f"https://127.0.0.1:{self.server.port}/admin/login/"}
+        headers = {"Cookie": f"csrftoken={csrf}", "Referer": f"https://127.0.0.1:{self.server.port}/login/"}
         fields = {"csrfmiddlewaretoken": csrf, "username": "ada", "password": password}
-        return self.http.post("/admin/login/", data=fields, headers=headers)
+        return self.http.post("/login/", data=fields, headers=headers)
 
     def said(self) -> str:
         """All that the server has written so far."""
@@ -88,7 +88,8 @@ WALK: list[tuple[str, str, dict[str, str], int]] = [
     ("GET", "/", {"Authorization": "Bearer bl_no"}, 401),
     ("GET", "/", {"X-Forwarded-Proto": "http"}, 301),
     ("GET", "/admin/", {}, 302),
-    ("GET", "/admin/login/", {}, 200),
+    ("GET", "/admin/login/", {}, 302),
+    ("GET", "/login/", {}, 200),
     ("GET", "/static/logviewer/css/base.css", {}, 200),
     ("GET", "/static/nothing.css", {}, 404),
     ("GET", "/healthz", {}, 200),

@@ -27,6 +27,7 @@ class Kind(Enum):
     OPEN = auto()  # for everybody
     METRICS = auto()  # for a token that reads all
     OWN = auto()  # for whoever is signed in
+    AUDIT = auto()  # for staff, and for tokens with the scope `admin`, of their own project
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Call:
     kind: Kind
     body: Any = None
     content_type: str = "application/json"
+    log: str = "log_id"
+    """Which of the world's logs is asked for."""
 
 
 READ, WRITE, ADMIN = Call(Kind.READ), Kind.WRITE, Kind.ADMIN
@@ -57,6 +60,10 @@ CALLS: dict[str, Call] = {
     "GET /p/{project}/{builder}/": PAGE,
     "GET /p/{project}/{builder}/{number}/": PAGE,
     "GET /p/{project}/{builder}/{number}/{step}/{log}/": PAGE,
+    "GET /p/{project}/{builder}/feed.atom": PAGE,
+    "GET /p/{project}/{builder}/badge.svg": PAGE,
+    "GET /html-logs/{log_id}": Call(Kind.READ, log="html_log_id"),
+    "GET /api/v1/audit": Call(Kind.AUDIT),
     "GET /api/v1/openapi.json": Call(Kind.OPEN_API),
     "GET /api/v1/docs": Call(Kind.OPEN_API),
     "GET /api/v1/projects": Call(Kind.LIST),
@@ -66,6 +73,7 @@ CALLS: dict[str, Call] = {
     "GET /api/v1/builds/{build_id}": READ,
     "GET /api/v1/builds/{build_id}/summary": READ,
     "GET /api/v1/builds/{build_id}/logs.zip": READ,
+    "GET /api/v1/logs.zip?ids={log_id}": READ,
     "GET /api/v1/logs/{log_id}": READ,
     "GET /api/v1/logs/{log_id}/chunks": READ,
     "GET /api/v1/logs/{log_id}/lines": READ,
@@ -89,6 +97,19 @@ CALLS: dict[str, Call] = {
     "POST /api/v1/projects/{slug}/tokens": Call(ADMIN, {"name": "ci", "scopes": ["write"]}),
     "DELETE /api/v1/projects/{slug}/tokens/{token_id}": Call(ADMIN),
     "PATCH /api/v1/projects/{slug}": Call(ADMIN, {}),
+    "GET /api/v1/projects/{slug}/retention": Call(ADMIN),
+    "GET /api/v1/projects/{slug}/webhooks": Call(ADMIN),
+    "POST /api/v1/projects/{slug}/webhooks": Call(
+        ADMIN, {"url": "https://receiver.example/hook", "events": ["buildFinished"]}
+    ),
+    "GET /api/v1/webhooks/{webhook_id}": Call(ADMIN),
+    "PATCH /api/v1/webhooks/{webhook_id}": Call(ADMIN, {"active": True}),
+    "GET /api/v1/webhooks/{webhook_id}/deliveries": Call(ADMIN),
+    "POST /api/v1/deliveries/{delivery_id}/retry": Call(ADMIN, {}),
+    "DELETE /api/v1/webhooks/{webhook_id}": Call(ADMIN),
+    "POST /api/v1/logs/{log_id}/redact": Call(ADMIN, {"start": 1, "end": 1, "reason": "a secret"}),
+    "DELETE /api/v1/logs/{log_id}": Call(ADMIN),
+    "DELETE /api/v1/builds/{build_id}": Call(ADMIN),
 }
 """In the order in which they are made: what ends something comes after what needs it open."""
 

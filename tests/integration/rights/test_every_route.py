@@ -22,7 +22,16 @@ from django.contrib.auth.models import User
 from buildlogs.asgi import application
 from logviewer.models import Member, Project
 from logviewer.models.token import Token
-from tests.factories import make_build, make_builder, make_log, make_project, make_step, make_token
+from tests.factories import (
+    make_build,
+    make_builder,
+    make_delivery,
+    make_log,
+    make_project,
+    make_step,
+    make_token,
+    make_webhook,
+)
 from tests.integration.rights.callers import CALLERS, Caller
 from tests.integration.rights.routes import (
     CALLS,
@@ -64,6 +73,7 @@ def make_world(visibility: str) -> tuple[Project, dict[str, Any]]:
     step = make_step(build=build, name="compile")
     log = make_log(step=step, name="stdio")
     member = Member.objects.create(project=project, user=User.objects.create_user("spare"))
+    webhook = make_webhook(project=project)
     make_token(project=project)
     names = {
         "project": "hushed",
@@ -77,6 +87,9 @@ def make_world(visibility: str) -> tuple[Project, dict[str, Any]]:
         "log_id": log.pk,
         "member_id": member.pk,
         "token_id": Token.objects.get().pk,
+        "html_log_id": make_log(step=step, name="report", type="html").pk,
+        "webhook_id": webhook.pk,
+        "delivery_id": make_delivery(webhook=webhook).pk,
     }
     return project, names
 
@@ -96,6 +109,8 @@ def expected(call: Call, caller: Caller, visibility: str) -> set[int]:
         return {YES} if caller in FOR_ALL else {403} if not caller.session and caller.is_known else {401}
     if kind not in (Kind.READ, Kind.READ_PAGE) and not caller.is_known:
         return {401}
+    if kind is Kind.AUDIT:
+        return {YES} if caller.staff or caller in WITH_SCOPE_ADMIN else {403}
     if RIGHT_OF[kind] in caller.rights or (public and RIGHT_OF[kind] == "read"):
         return {YES}
     if kind is Kind.READ_PAGE:
@@ -103,17 +118,22 @@ def expected(call: Call, caller: Caller, visibility: str) -> set[int]:
     return {403} if public or caller.knows or kind is Kind.CREATE else {404}
 
 
+WITH_SCOPE_ADMIN = [CALLERS[name] for name in ("token admin", "token of another", "token for all")]
 FOR_ALL = [CALLERS["token for all"], CALLERS["token for all, read"]]
 
 
 def status_of(answer: httpx.Response, call: Call) -> int:
-    """As it is; whatever went well is YES, but for a page that sends one elsewhere to sign in."""
+    """As it is; whatever went well is YES, but for a page that sends one elsewhere to sign in.
+
+    So is 409: it is the state of things that is in the way then, and whoever may not is never told of that.
+    """
     to_sign_in = answer.status_code == 302 and "/login/" in answer.headers["Location"]
-    return YES if answer.status_code < 400 and not to_sign_in else answer.status_code
+    return YES if (answer.status_code < 400 and not to_sign_in) or answer.status_code == 409 else answer.status_code
 
 
 async def ask(client: httpx.AsyncClient, line: str, call: Call, names: dict[str, Any]) -> httpx.Response:
     method, _, path = line.partition(" ")
+    names = {**names, "log_id": names[call.log]}
     body = call.body if isinstance(call.body, str) else "" if call.body is None else json.dumps(call.body)
     headers = {"content-type": call.content_type} if body else {}
     return await client.request(method, path.format_map(names), content=body, headers=headers)
