@@ -167,7 +167,7 @@ def test_a_flood_of_output_has_the_machine_for_a_while_and_not_for_ever(monkeypa
     log = make_log()
     write(log, b"ordinary line\n" * 1000)
     insight.do_round()
-    assert 0 < LogFile.objects.get(pk=log.pk).looked_bytes <= 1000
+    assert 0 < LogFile.objects.get(pk=log.pk).looked_bytes < 14_000
     insight.step_back()
     insight.do_round()
     assert LogFile.objects.get(pk=log.pk).looked_bytes == 14_000
