@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from logviewer.admin.noun import MadeByIntake
+from logviewer.admin.noun import OnlyLookedAt
 from logviewer.models import DamagedLog, Job, JobRun
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def counts_text(run: JobRun) -> str:
 
 
 @admin.register(Job)
-class JobAdmin(MadeByIntake[Job]):
+class JobAdmin(OnlyLookedAt[Job]):
     """One job of upkeep."""
 
     list_display = ["name", "succeeded_at", "failed_at", "failures", "seconds", "started_at", "due_at", "is_running"]
@@ -64,7 +64,7 @@ class JobAdmin(MadeByIntake[Job]):
 
 
 @admin.register(JobRun)
-class JobRunAdmin(MadeByIntake[JobRun]):
+class JobRunAdmin(OnlyLookedAt[JobRun]):
     """One run of a job of upkeep."""
 
     list_display = ["job", "started_at", "outcome", "seconds", "did", "error"]
@@ -78,7 +78,7 @@ class JobRunAdmin(MadeByIntake[JobRun]):
 
 
 @admin.register(DamagedLog)
-class DamagedLogAdmin(MadeByIntake[DamagedLog]):
+class DamagedLogAdmin(OnlyLookedAt[DamagedLog]):
     """A log that a check found damaged."""
 
     list_display = ["log", "found_at", "detail"]

@@ -45,6 +45,24 @@ class NounAdmin(_ModelAdmin[Noun]):
         return format_html('<a href="{0}">{0}</a>', noun.get_absolute_url())
 
 
+class OnlyLookedAt(NounAdmin[Noun]):
+    """What the server makes: here it is looked at, never made and never changed."""
+
+    show_full_result_count = False  # counting all of a big table costs more than the page
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody may."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody may; Django then shows the noun read-only."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody may: deleting a row would leave the log's bytes on disk."""
+        return False
+
+
 class BoundedAdmin(NounAdmin[Noun]):
     """An admin of a table that grows without end: its list costs the same however long it is."""
 
@@ -63,23 +81,11 @@ class BoundedAdmin(NounAdmin[Noun]):
         return ["-started_at", "-pk"] if DateFilter.parameter_name in request.GET else ["-pk"]
 
 
-class MadeByIntake(BoundedAdmin[Noun]):
-    """Builds, steps and logs come from intake alone: here they are looked at, never made and never changed."""
+class MadeByIntake(OnlyLookedAt[Noun], BoundedAdmin[Noun]):
+    """Builds, steps and logs come from intake alone, and are found by the names of builds."""
 
     search_fields = ["pk"]
     search_help_text = "An id, project, project/builder, or project/builder #number"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may; Django then shows the noun read-only."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may: deleting a row would leave the log's bytes on disk."""
-        return False
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Noun], search_term: str

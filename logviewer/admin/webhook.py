@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
-from logviewer.admin.noun import MadeByIntake, NounAdmin
+from logviewer.admin.noun import NounAdmin, OnlyLookedAt
 from logviewer.models import Delivery, Webhook, WebhookEvent
 from logviewer.models.webhook import MAX_URL_CHARACTERS
 from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
@@ -133,7 +133,7 @@ class WebhookAdmin(NounAdmin[Webhook]):
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(MadeByIntake[Delivery]):
+class DeliveryAdmin(OnlyLookedAt[Delivery]):
     """What was, or is to be, told to a webhook: to look at, and to have sent again."""
 
     list_display = ["created_at", "webhook", "word", "state", "status", "why", "attempts", "duration", "next", "name"]
@@ -146,7 +146,7 @@ class DeliveryAdmin(MadeByIntake[Delivery]):
         *("created_at", "tried_at", "next_try_at", "give_up_at", "payload"),
     ]
     readonly_fields = ["duration"]
-    actions = cast(Any, ["send_again"])  # what is made by intake has none as a rule
+    actions = ("send_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
         """Deliveries; a list does without what was sent."""

@@ -56,7 +56,7 @@ def test_only_who_administers_the_project_is_told(api: ApiClient, public: bool) 
     project = make_project(public=public)
     other = make_project("other")
     hidden = (403, "forbidden") if public else (404, "not-found")
-    assert api.get(PATH).problem() == ((401, "unauthorized") if public else (404, "not-found"))
+    assert api.get(PATH).problem() == (401, "unauthorized")
     assert api.with_token(make_token(project=project)).get(PATH).problem() == (403, "forbidden")
     assert api.with_token(make_token(project=other, scopes=["admin"])).get(PATH).problem() == hidden
     assert api.with_token(make_token(project=project, scopes=["admin"])).get(PATH).status == 200
