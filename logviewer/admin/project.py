@@ -18,7 +18,7 @@ from django.utils.text import capfirst
 from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter, word_filter
 from logviewer.admin.member import MemberInline, save_members
-from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, Ordering, age
+from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, OnlyLookedAt, Ordering, age
 from logviewer.admin.token import TokenInline
 from logviewer.models import Act, AuditEntry, Builder, Member, Project, Visibility
 from logviewer.models.retention import RetentionFields
@@ -175,7 +175,7 @@ class BuilderAdmin(SurveyedAdmin, MadeByIntake[Builder]):
 
     def has_change_permission(self, request: HttpRequest, obj: Builder | None = None) -> bool:
         """Its retention may be changed, and nothing else."""
-        return super(MadeByIntake, self).has_change_permission(request, obj)
+        return super(OnlyLookedAt, self).has_change_permission(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Builder, form: ModelForm[Builder], change: bool) -> None:
         """Write what was changed and nothing else, for builds take its numbers meanwhile; and who changed it."""
