@@ -82,7 +82,8 @@ def finish_log(log: LogFile, *, received: int | None, sha256: str | None, unveri
         build = lock_build(log.step.build_id)
         row = LogFile.objects.get(pk=log.pk)
         news = row.state != LogState.FINISHED
-        record_finish(row, finished)
+        if row.redactions == log.redactions:  # else the store was asked before its text became another
+            record_finish(row, finished)
         if news:
             build.stored_bytes = None  # upkeep adds it up anew
             note_life(build)

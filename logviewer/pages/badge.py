@@ -59,7 +59,7 @@ def badge(request: HttpRequest, project: str, builder: str) -> HttpResponse:
     last = ended.order_by("-number").only("state", "results").first()
     word = NO_BUILDS if last is None else status_word(last)
     response = HttpResponse(draw(found.slug, word), content_type=CONTENT_TYPE)
-    return answer_unless_known(request, response, None)
+    return answer_unless_known(request, response)
 
 
 def draw(label: str, word: str) -> str:

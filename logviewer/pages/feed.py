@@ -60,7 +60,7 @@ def feed(request: HttpRequest, project: str, builder: str) -> HttpResponse:
     for build in builds:
         _add(atom, build, f"{link}{build.number}/")
     response = HttpResponse(atom.writeString("utf-8"), content_type=CONTENT_TYPE)
-    return answer_unless_known(request, response, atom.latest_post_date())
+    return answer_unless_known(request, response)
 
 
 def _add(atom: BuildsFeed, build: Build, address: str) -> None:

@@ -112,7 +112,13 @@ def _answer(view: type[OAuth2LoginView] | type[OAuth2CallbackView], request: Htt
 @never_cache
 @require_safe
 def oidc_login(request: HttpRequest, provider_id: str) -> Any:
-    """Send the browser to the provider."""
+    """Send the browser to the provider.
+
+    Of the address nothing but `next` counts: `process=connect`, which allauth knows too, would have whoever the
+    provider names sign in as the user of this session from then on.
+    """
+    if set(request.GET) - {"next"}:
+        return _page(request, TROUBLE, 400)
     return _answer(OAuth2LoginView, request, provider_id)
 
 

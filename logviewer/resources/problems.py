@@ -30,7 +30,7 @@ from logviewer.intake.errors import AlreadyFinished, Conflict
 from logviewer.live.database import AWAY_ERRORS
 from logviewer.models import IllegalTransition
 from logviewer.resources.errors import Forbidden, Invalid, NotFound, TooLarge, Unauthenticated
-from logviewer.upkeep.errors import NoSuchLines, Pinned, StillOpen
+from logviewer.upkeep.errors import BeingDeleted, NoSuchLines, Pinned, StillOpen
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_LOCKED_SECONDS = 1
@@ -156,6 +156,10 @@ def _upload_offset(received: int) -> dict[str, str]:
 
 def _pinned(error: Pinned) -> Problem:
     return Problem("pinned", "Pinned", 409, str(error))
+
+
+def _being_deleted(error: BeingDeleted) -> Problem:
+    return Problem("conflict", "Conflict", 409, str(error))
 
 
 def _still_open(error: StillOpen) -> Problem:
@@ -296,6 +300,7 @@ _TRANSLATIONS: tuple[tuple[type[Exception] | tuple[type[Exception], ...], Callab
     (AlreadyFinished, _already_finished),
     ((Conflict, IllegalTransition), _conflict),
     (Pinned, _pinned),
+    (BeingDeleted, _being_deleted),
     (StillOpen, _still_open),
     (NoSuchLines, _no_such_lines),
     (OffsetGap, _offset_gap),

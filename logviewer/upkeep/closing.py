@@ -37,8 +37,10 @@ def close_build(build_id: int, actor: Actor, reason: str = "") -> None:
     silent_since = timezone.now() - least_silence()
     if build.heartbeat_at >= silent_since:
         raise WriterHeard((timezone.now() - build.heartbeat_at).total_seconds())
-    if build.abandoned_at is None:
-        abandon_build(build_id, silent_since)
+    is_given_up = build.abandoned_at is None and abandon_build(build_id, silent_since)
+    if is_given_up:  # it shows from now on, whatever becomes of the rest
+        AuditEntry.record(actor, Act.CLOSE, build, reason=reason, logs=open_logs)
     if not end_abandoned_build(build_id, silent_since):
         raise NotYet("its writer came back, or something of it is just being finished: look at it again")
-    AuditEntry.record(actor, Act.CLOSE, build, reason=reason, logs=open_logs)
+    if not is_given_up:
+        AuditEntry.record(actor, Act.CLOSE, build, reason=reason, logs=open_logs)

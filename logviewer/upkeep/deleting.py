@@ -32,26 +32,32 @@ class Deleted:
 def delete_build(build_id: int, actor: Actor, reason: str = "") -> Deleted:
     """Delete a finished build with all of its logs, and say so in the audit log.
 
+    With the first file there is no way back: whoever began it stands there from then on, whoever ends it.
+
     Raises:
         Build.DoesNotExist: it is gone already.
         Pinned, StillOpen: it may not be deleted, and all of it is there.
         LogLocked, ArchiveAway: some of its files are gone; do it again, or upkeep will.
     """
 
-    def record(build: Build, deleted: Deleted) -> None:
-        AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
+    def record(build: Build, going: Deleted) -> None:
+        AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=going.logs, bytes=going.stored_bytes)
 
-    deleted = remove_build(build_id, record)
+    deleted = remove_build(build_id, lambda _build, _deleted: None, begun=record)
     assert deleted is not None  # nobody has changed their mind
     return deleted
 
 
 def remove_build(
-    build_id: int, record: Callable[[Build, Deleted], object], wanted: Callable[[Build], bool] = lambda _build: True
+    build_id: int,
+    ended: Callable[[Build, Deleted], object],
+    wanted: Callable[[Build], bool] = lambda _build: True,
+    begun: Callable[[Build, Deleted], object] = lambda _build, _going: None,
 ) -> Deleted | None:
     """Delete a finished build with all of its logs; None, and nothing is done, where it is not `wanted` any more.
 
-    `wanted` is asked, and `record` called, with the locked build, in the transactions that begin and end the deletion.
+    `wanted` is asked and `begun` called in the transaction that begins the deletion, `ended` in the one that ends it,
+    each with the locked build. What was begun before is not begun again.
     Raises as `delete_build`.
     """
     with transaction.atomic():
@@ -64,12 +70,13 @@ def remove_build(
                 return None
             build.deletion_began_at = timezone.now()
             build.save(update_fields=["deletion_began_at"])
+            begun(build, _all_of(logs))
         else:  # some of its files are gone: there is no way back
             logs = list(LogFile.objects.filter(step__build=build))
     deleted = _delete_files(logs)
     with transaction.atomic():
         build = lock_build(build_id)
-        record(build, deleted)
+        ended(build, deleted)
         build.delete()
         raise_version(build.builder.project_id)
     return deleted
@@ -80,11 +87,11 @@ def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
     with transaction.atomic():
         build = lock_build(_log(log_id).step.build_id)
         logs = _logs_to_delete(build, LogFile.objects.filter(pk=log_id))
+        AuditEntry.record(actor, Act.DELETE, _log(log_id), reason=reason, bytes=_all_of(logs).stored_bytes)
     deleted = _delete_files(logs)
     with transaction.atomic():
         build = lock_build(build.pk)
         log = _log(log_id)
-        AuditEntry.record(actor, Act.DELETE, log, reason=reason, bytes=deleted.stored_bytes)
         forget(log.step_id)
         log.delete()
         build.version += 1
@@ -135,4 +142,8 @@ def _delete_files(logs: list[LogFile]) -> Deleted:
     for log in logs:
         if log.storage_key is not None:
             chunk_store().delete(log.storage_key)
+    return _all_of(logs)
+
+
+def _all_of(logs: list[LogFile]) -> Deleted:
     return Deleted(len(logs), sum(log.stored_bytes or log.size for log in logs))

@@ -68,6 +68,13 @@ class Pinned(UpkeepError):
         super().__init__("the build is pinned: unpin it first")
 
 
+class BeingDeleted(UpkeepError):
+    """A build whose deletion has begun: there is no way back."""
+
+    def __init__(self) -> None:
+        super().__init__("the build is being deleted, and some of its files are gone")
+
+
 class StillOpen(UpkeepError):
     """What is still being written, or may yet be, is not deleted."""
 

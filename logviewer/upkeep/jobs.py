@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from logviewer.chunkstore.sealing import THREADS
@@ -37,6 +38,7 @@ LOOKED_AT_LOGS = 1000
 """Of those that wait to be sealed, to see whether there is one that did not fail lately."""
 
 TOLD_FILES = 10
+SESSIONS_A_TIME = 500
 
 
 @dataclass
@@ -228,7 +230,9 @@ class Expire(UpkeepJob):
 
     def run(self, work: Work) -> Report:
         """Go through all projects; not while it is uncertain what time it is."""
-        self._expiry.complete(work.stopped)
+        cut_short = self._expiry.complete(work.stopped)
+        if cut_short.away:
+            return Report(problem=cut_short.away)  # nothing more is begun that could not be ended either
         if not work.is_steady:
             return Report(
                 problem="the clock was set lately: no build goes by its age before it has been steady for an hour"
@@ -258,6 +262,26 @@ class Survey(UpkeepJob):
     def run(self, work: Work) -> Report:
         """Go on with it, once to its end."""
         return Report({"surveys": int(self._surveyor.run(None if work.is_once else ROUND_SECONDS))})
+
+
+class ForgetSessions(UpkeepJob):
+    """Deletes what sign-ins leave behind once they are out of date."""
+
+    name = "sessions"
+    is_frequent = False
+
+    @property
+    def interval_seconds(self) -> float:
+        """Once a day."""
+        return DAY_SECONDS
+
+    def run(self, work: Work) -> Report:
+        """Delete them, some at a time."""
+        old = Session.objects.filter(expire_date__lt=timezone.now()).values_list("pk", flat=True)
+        forgotten = 0
+        while not work.stopped() and (keys := list(old[:SESSIONS_A_TIME])):
+            forgotten += Session.objects.filter(pk__in=keys).delete()[0]
+        return Report({"sessions": forgotten})
 
 
 class CheckSamples(UpkeepJob):
@@ -312,6 +336,7 @@ JOBS: tuple[type[UpkeepJob], ...] = (
     Weigh,
     Expire,
     Survey,
+    ForgetSessions,
     CheckSamples,
     LookForLost,
 )

@@ -6,6 +6,7 @@ from django.db import transaction
 
 from logviewer.intake.changes import lock_build
 from logviewer.models import Act, Actor, AuditEntry, Build
+from logviewer.upkeep.errors import BeingDeleted
 
 
 def pin_build(build_id: int, pinned: bool, actor: Actor, reason: str = "") -> Build:
@@ -13,9 +14,12 @@ def pin_build(build_id: int, pinned: bool, actor: Actor, reason: str = "") -> Bu
 
     Raises:
         Build.DoesNotExist: it is gone.
+        BeingDeleted: some of its files are: a pin would promise what nobody can keep.
     """
     with transaction.atomic():
         build = lock_build(build_id)
+        if pinned and build.deletion_began_at is not None:
+            raise BeingDeleted
         if build.pinned != pinned:
             build.pinned = pinned
             build.save(update_fields=["pinned"])

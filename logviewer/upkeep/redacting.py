@@ -35,6 +35,7 @@ from logviewer.models import (
     LogState,
     Redaction,
 )
+from logviewer.upkeep.batches import in_batches
 from logviewer.upkeep.errors import NoSuchLines, StillOpen
 from logviewer.upkeep.lost import LOST_AND_FOUND
 
@@ -82,7 +83,7 @@ def redact_waiting(
     """Do what was asked for and not done yet; a failure is logged, and does not hold up the next ones."""
     round_ = Redactions()
     waiting = Redaction.objects.filter(asked_at__lte=timezone.now() - head_start).select_related("log")
-    for redaction in list(waiting[:BATCH_REDACTIONS]):
+    for redaction in in_batches(waiting, BATCH_REDACTIONS):
         if stopped():
             break
         if not retries.is_due(redaction.pk):

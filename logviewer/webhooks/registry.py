@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
@@ -19,6 +20,12 @@ MAX_WEBHOOKS = 20
 """Of one project: each is another row for each event."""
 
 SHOWN_CHARACTERS = 200
+
+
+def _place(url: str) -> str:
+    """The scheme and host of an address, for the audit log: of many receivers the path is a secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"[:SHOWN_CHARACTERS]
 
 
 def check_receiver(url: str) -> None:
@@ -44,7 +51,7 @@ def create_webhook(project: Project, url: str, events: Sequence[WebhookEvent], a
         project = Project.objects.select_for_update().get(pk=project.pk)
         check_room(project)
         webhook = Webhook.objects.create(project=project, url=url, events=_words(events))
-        AuditEntry.record(actor, Act.CREATE, webhook, url=url[:SHOWN_CHARACTERS], events=webhook.events)
+        AuditEntry.record(actor, Act.CREATE, webhook, url=_place(url), events=webhook.events)
     return webhook
 
 
@@ -69,7 +76,7 @@ def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> W
         if "active" in changed:
             webhook.inactive_why = ""
         webhook.save(update_fields=[*changed, "inactive_why"])
-        details = {name: value[:SHOWN_CHARACTERS] if name == "url" else value for name, value in changed.items()}
+        details = {name: _place(value) if name == "url" else value for name, value in changed.items()}
         AuditEntry.record(actor, Act.CHANGE, webhook, **details)
         transaction.on_commit(outbox.news.set)
     return webhook
@@ -78,7 +85,7 @@ def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> W
 def delete_webhook(webhook: Webhook, actor: Actor) -> None:
     """Delete a webhook with all that was, or is to be, delivered to it."""
     with transaction.atomic():
-        AuditEntry.record(actor, Act.DELETE, webhook, url=webhook.url[:SHOWN_CHARACTERS])
+        AuditEntry.record(actor, Act.DELETE, webhook, url=_place(webhook.url))
         webhook.delete()
 
 

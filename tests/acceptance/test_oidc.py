@@ -190,6 +190,13 @@ def test_whoever_turns_round_at_the_provider_is_back_at_the_sign_in_page(
     assert "You left before" in answer.text
 
 
+def test_nobody_is_joined_to_the_account_that_is_signed_in(visitor: httpx.Client, provider: Provider) -> None:
+    for wish in ("process=connect", "process=redirect", "scope=admin", "auth_params=prompt%3Dnone"):
+        answer = visitor.get(f"{START}?{wish}")
+        assert answer.status_code == 400, wish
+        assert "Location" not in answer.headers
+
+
 def test_nobody_is_led_off_the_site_afterwards(visitor: httpx.Client, provider: Provider) -> None:
     answer = sign_in(visitor, provider, f"{START}?next=https://evil.example/")
     assert answer.headers["Location"] == "/"

@@ -53,11 +53,15 @@ class Ruled:
 
     def is_expired(self, build: Build) -> bool:
         """Whether this build, locked, still goes by itself."""
-        return self.protection.is_expired(facts_of(build))
+        return self._holds(build) and self.protection.is_expired(facts_of(build))
 
     def is_spared(self, build: Build) -> bool:
         """Whether this build, locked, stays also where room is wanted."""
-        return self.protection.is_spared(facts_of(build))
+        return not self._holds(build) or self.protection.is_spared(facts_of(build))
+
+    def _holds(self, build: Build) -> bool:
+        """Whether the policy, which comes with the locked build, is still the one that this was looked up by."""
+        return Policy.of(build.builder.project, build.builder) == self.policy
 
 
 class BuilderHistory:
@@ -77,11 +81,12 @@ class BuilderHistory:
 
 def ruled_builders(project: Project, now: datetime) -> list[Ruled]:
     """The project's builders of which anything may go, each with what its policy keeps."""
-    found = []
-    late = late_builds()
+    found: list[Ruled] = []
+    late: frozenset[int] | None = None
     for builder in project.builders.order_by("slug"):
         policy = Policy.of(project, builder)
         if not policy.keeps_everything:
+            late = late_builds() if late is None else late
             builder.project = project
             found.append(Ruled(builder, policy, policy.protection(BuilderHistory(builder), now), late))
     return found
@@ -111,7 +116,8 @@ def beyond_room(max_total_bytes: int, sharing: Sequence[Ruled], expired_bytes: i
     What is not added up yet neither counts nor goes. Ids tell the order: rows are made as builds begin.
     """
     of_builder = {each.builder.pk: each.protection for each in sharing}
-    taken = Build.objects.filter(builder__in=of_builder, state=BuildState.FINISHED).aggregate(taken=Sum("stored_bytes"))
+    ended = Build.objects.filter(builder__in=of_builder, state=BuildState.FINISHED, deletion_began_at=None)
+    taken = ended.aggregate(taken=Sum("stored_bytes"))  # what is going already is room, though its files may be there
     total = (taken["taken"] or 0) - expired_bytes
     if total <= max_total_bytes:
         return iter(())

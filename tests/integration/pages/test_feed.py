@@ -110,12 +110,11 @@ def test_who_has_it_is_not_sent_it_again(client: Client) -> None:
     build = ended()
     first = client.get(ADDRESS)
     assert first.headers["Cache-Control"] == "no-cache"
-    assert first.headers["Last-Modified"] == "Fri, 20 Nov 2026 11:00:00 GMT"
     assert {"Authorization", "Cookie"} <= set(first.headers["Vary"].split(", "))
     etag = first.headers["ETag"]
     known = client.get(ADDRESS, HTTP_IF_NONE_MATCH=etag)
     assert (known.status_code, known.content, known.headers["ETag"]) == (304, b"", etag)
-    assert client.get(ADDRESS, HTTP_IF_MODIFIED_SINCE=first.headers["Last-Modified"]).status_code == 304
+    assert client.get(ADDRESS, HTTP_IF_MODIFIED_SINCE="Fri, 20 Nov 2037 11:00:00 GMT").status_code == 200
     Build.objects.filter(pk=build.pk).update(title="other")
     assert client.get(ADDRESS, HTTP_IF_NONE_MATCH=etag).status_code == 200
 

@@ -12,7 +12,8 @@ from logviewer.intake.output import append_output, finish_log
 from logviewer.live.store import chunk_store
 from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile, Results
 from logviewer.upkeep.deleting import delete_build, delete_log
-from logviewer.upkeep.errors import Pinned, StillOpen
+from logviewer.upkeep.errors import BeingDeleted, Pinned, StillOpen
+from logviewer.upkeep.pinning import pin_build
 from tests.factories import make_log
 
 pytestmark = pytest.mark.django_db
@@ -89,8 +90,11 @@ def test_a_deletion_that_ended_in_the_middle_is_completed(log: LogFile, monkeypa
         with pytest.raises(RuntimeError):
             delete_build(build.pk, SERVER)
     assert Build.objects.exists()
-    assert not AuditEntry.objects.exists()
+    assert AuditEntry.objects.get().act == Act.DELETE, "there is no way back, and it is known who went it"
+    with pytest.raises(BeingDeleted):
+        pin_build(build.pk, True, SERVER)
     delete_build(build.pk, SERVER)
+    assert AuditEntry.objects.count() == 1
     assert not Build.objects.exists()
     with pytest.raises(Build.DoesNotExist):
         delete_build(build.pk, SERVER)

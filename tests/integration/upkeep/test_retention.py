@@ -98,6 +98,27 @@ def test_nothing_pinned_or_open_goes() -> None:
     assert numbers() == [1, 2, 3, 4]
 
 
+def test_what_is_going_already_is_room_and_nothing_else_goes_in_its_place() -> None:
+    project = make_project(max_total_bytes=250)
+    stuck = ended_build(9, stored_bytes=100)
+    ended_build(8, stored_bytes=100)
+    ended_build(7, stored_bytes=100)
+    assert [number for number, _ in planned(project)] == [1]
+    Build.objects.filter(pk=stuck.pk).update(deletion_began_at=timezone.now())
+    assert planned(project) == []
+
+
+def test_a_policy_that_is_changed_during_a_run_holds_from_the_next_build_on() -> None:
+    project = make_project(keep_days=30)
+    first, second = ended_build(90), ended_build(80)
+    [ruled] = ruled_builders(project, timezone.now())
+    assert ruled.is_expired(first)
+    Project.objects.filter(pk=project.pk).update(keep_days=300)
+    locked = Build.objects.select_related("builder__project").get(pk=second.pk)
+    assert not ruled.is_expired(locked)
+    assert ruled.is_spared(locked)
+
+
 def test_a_builder_has_its_way_and_the_others_their_projects() -> None:
     project = make_project(keep_days=30)
     keeps, hurries = make_builder("keeps", project=project), make_builder("hurries", project=project)

@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.utils import timezone
 
 from logviewer.models import Job, JobRun, RunOutcome
 from logviewer.upkeep import leases
-from logviewer.upkeep.jobs import JOBS, Expire, Report, UpkeepJob, Work
+from logviewer.upkeep.jobs import JOBS, Expire, ForgetSessions, Report, UpkeepJob, Work
 from logviewer.upkeep.leases import KEPT_RUNS, Lease, Result, is_due, take
 from logviewer.upkeep.scheduler import Scheduler
 from tests.factories import make_project
@@ -281,3 +282,11 @@ def test_retention_waits_while_the_clock_may_be_wrong() -> None:
     assert "clock" in report.problem
     assert numbers() == [1]
     assert Expire().run(Work()).counts["builds"] == 1
+
+
+def test_sessions_that_are_out_of_date_are_deleted_and_no_others() -> None:
+    now = timezone.now()
+    for key, expires_at in (("old", now - timedelta(days=1)), ("new", now + timedelta(days=1))):
+        Session.objects.create(session_key=key, session_data="", expire_date=expires_at)
+    assert ForgetSessions().run(Work()).counts == {"sessions": 1}
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["new"]
