@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from logviewer.intake.changes import lock_build, raise_version
@@ -76,6 +77,7 @@ def remove_build(
     deleted = _delete_files(logs)
     with transaction.atomic():
         build = lock_build(build_id)
+        _wait_for_insight(LogFile.objects.filter(step__build=build))
         ended(build, deleted)
         build.delete()
         raise_version(build.builder.project_id)
@@ -91,6 +93,7 @@ def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
     deleted = _delete_files(logs)
     with transaction.atomic():
         build = lock_build(build.pk)
+        _wait_for_insight(LogFile.objects.filter(pk=log_id))
         log = _log(log_id)
         forget(log.step_id)
         log.delete()
@@ -143,6 +146,14 @@ def _delete_files(logs: list[LogFile]) -> Deleted:
         if log.storage_key is not None:
             chunk_store().delete(log.storage_key)
     return _all_of(logs)
+
+
+def _wait_for_insight(logs: QuerySet[LogFile]) -> None:
+    """Lock rows in the order in which insight does, which adds what it found to a log without the build's lock.
+
+    On PostgreSQL a deletion would else not know of what is just being added, and fail at its commit.
+    """
+    list(logs.select_for_update(of=("self",)).order_by("pk").values_list("pk"))
 
 
 def _all_of(logs: list[LogFile]) -> Deleted:
