@@ -32,6 +32,7 @@ HALF_WINDOW_BYTES = 524_288
 DOWNLOAD_PIECE_BYTES = 256 * 1024
 MIN_PART_OF_BARE = 0.5
 MAX_RSS_GROWTH_MIB = 32
+INSIGHT_SECONDS = 300
 
 REPLAY = "replay over a WebSocket"
 PART_OF_BARE = "replay by bare frames, run by run"
@@ -84,6 +85,15 @@ def check_contents(product: Product, log: dict[str, Any]) -> Replay:
     if (replay.offset, replay.sha256) != (log["size"], log["text_sha256"]):
         raise RuntimeError(f"the log has {log['size']} bytes, {log['text_sha256']}; the viewer got {replay}")
     return replay
+
+
+def wait_for_insight(product: Product, log: dict[str, Any]) -> None:
+    """Until the log was looked through for errors, which errors.py measures by itself."""
+    deadline = time.monotonic() + INSIGHT_SECONDS
+    while not product.get(f"/logs/{log['id']}/marks")["complete"]:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"the log was not looked through in {INSIGHT_SECONDS} s")
+        time.sleep(0.5)
 
 
 def measure_replay(product: Product, log: dict[str, Any], report: Report) -> None:
@@ -174,6 +184,7 @@ def main() -> None:
         printer = build_printer(directory)
         with running_product(directory) as product, running_bare(directory) as bare:
             log = product.run_agent("replay", [str(printer), str(size // LINE_BYTES)]).log
+            wait_for_insight(product, log)
             frame_bytes = check_contents(product, log).largest_frame_bytes
             for run in range(runs):
                 print(f"run {run + 1} of {runs}", flush=True)
