@@ -130,6 +130,7 @@ def _options() -> argparse.Namespace:
 def _set_environment(data_directory: Path | None) -> None:
     """Set what the server and the demo's own use of Django read; all else stays as the user has it."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "buildlogs.settings"
+    os.environ.setdefault("BUILDLOGS_ACCESS_LOG", "0")  # or the address to open is lost among its lines
     if data_directory is not None:
         os.environ["BUILDLOGS_DATA_DIR"] = str(data_directory.expanduser().resolve())
     hosts = os.environ.get("BUILDLOGS_ALLOWED_HOSTS")
