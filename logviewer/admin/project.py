@@ -123,6 +123,14 @@ class ProjectAdmin(SurveyedAdmin):
         """How long ago."""
         return age(project.created_at)
 
+    def get_fields(
+        self, request: HttpRequest, obj: Project | None = None
+    ) -> list[str | list[str] | tuple[str, ...] | tuple[()]]:
+        """The project, then how much of a log it keeps, then which builds for how long."""
+        known, said = ([], []) if obj is None else (["page"], ["retention"])
+        about = ["slug", "name", "visibility", "created_at", *known]
+        return [*about, "max_log_bytes", "max_tail_bytes", *RETENTION_FIELDS, *said]
+
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
         """A slug is in every address and storage key of the project: it stays as it was made."""
         if obj is None:
