@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.filters import DateFilter, ProjectFilter, word_filter
-from logviewer.admin.noun import BoundedAdmin, Ordering, age
+from logviewer.admin.noun import BoundedAdmin, OnlyLookedAt, Ordering, age
 from logviewer.models import Act, AuditEntry
 from logviewer.upkeep.choosing import parse_name
 
@@ -48,7 +48,7 @@ class ActFilter(word_filter("act", Act)):  # type: ignore[misc]  # a class that 
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(BoundedAdmin[AuditEntry]):
+class AuditEntryAdmin(OnlyLookedAt[AuditEntry], BoundedAdmin[AuditEntry]):
     """Who did what to which build or log, and why."""
 
     actions = None
@@ -59,18 +59,6 @@ class AuditEntryAdmin(BoundedAdmin[AuditEntry]):
     search_help_text = "project, project/builder, project/builder #number, or who did it"
     fields = ("at", "act", "actor", "target", "project_slug", "build_number", "log_id", "reason", "told")
     readonly_fields = fields
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody may."""
-        return False
 
     def get_ordering(self, request: HttpRequest) -> Ordering:
         """Newest first; within a time as the time's index has it."""

@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
-from django.db.models import Case, Count, F, QuerySet, Sum, When
+from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
 from django.template.defaultfilters import filesizeformat, truncatechars
 
 from logviewer.admin.acting import ActingAdmin
 from logviewer.admin.filters import DateFilter, ProjectFilter, word_filter
 from logviewer.admin.noun import MadeByIntake, Ordering, age
-from logviewer.models import Build, BuildState, LogFile, LogForm, Results, Step
+from logviewer.models import Build, BuildState, LogFile, Results, Step
 from logviewer.upkeep import acts
+from logviewer.upkeep.weighing import TAKEN_BYTES
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -114,9 +115,8 @@ class BuildAdmin(ActingAdmin[Build]):
 
     def dress(self, request: HttpRequest, rows: Sequence[Build]) -> None:
         """Add `sums`: logs, bytes of text, bytes stored."""
-        stored = Case(When(form=LogForm.PLAIN, then=F("size")), default=F("stored_bytes"))
         logs = LogFile.objects.filter(step__build__in=[row.pk for row in rows]).order_by()
-        sums = logs.values_list("step__build").annotate(logs=Count("pk"), text=Sum("size"), stored=Sum(stored))
+        sums = logs.values_list("step__build").annotate(logs=Count("pk"), text=Sum("size"), stored=Sum(TAKEN_BYTES))
         found = {build: tuple(counted) for build, *counted in sums}
         for row in rows:
             vars(row)["sums"] = found.get(row.pk, (0, 0, 0))

@@ -13,12 +13,13 @@ from enum import StrEnum
 from typing import Final
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db.models import Case, Count, F, Q, QuerySet, Sum, When
+from django.db.models import Count, Q, QuerySet, Sum
 
 from logviewer.chunkstore import ChunkStoreError
 from logviewer.live.store import chunk_store
 from logviewer.models import Act, Actor, AuditEntry, Build, BuildState, LogFile, LogForm, LogState
 from logviewer.models.audit import target_text
+from logviewer.upkeep.choosing import get_log
 from logviewer.upkeep.closing import close_build
 from logviewer.upkeep.deleting import delete_build, delete_log
 from logviewer.upkeep.errors import AlreadySo, NotYet, StillOpen, TooMany, Unverified, UpkeepError
@@ -26,6 +27,7 @@ from logviewer.upkeep.moving import move_log
 from logviewer.upkeep.pinning import pin_build
 from logviewer.upkeep.sealing import seal_log
 from logviewer.upkeep.verification import check_log
+from logviewer.upkeep.weighing import TAKEN_BYTES
 
 MAX_NOUNS = 1000
 """Builds, and logs, of one act."""
@@ -131,8 +133,7 @@ class Preview:
 
 def preview(selection: Selection) -> Preview:
     """Count what is selected, in a bounded number of queries."""
-    stored = Case(When(form=LogForm.PLAIN, then=F("size")), default=F("stored_bytes"))
-    sums = selection.logs.aggregate(logs=Count("pk"), text=Sum("size"), stored=Sum(stored))
+    sums = selection.logs.aggregate(logs=Count("pk"), text=Sum("size"), stored=Sum(TAKEN_BYTES))
     examples: list[Build] | list[LogFile]
     if selection.noun is Noun.BUILD:
         examples = list(selection.builds.select_related("builder__project").order_by("pk")[:MAX_EXAMPLES])
@@ -230,12 +231,8 @@ def _name(noun: Noun, noun_id: int) -> str:
     return f"{noun} {noun_id}" if found is None else target_text(found)
 
 
-def _log(log_id: int) -> LogFile:
-    return LogFile.objects.select_related("step__build__builder__project").get(pk=log_id)
-
-
 def _seal(log_id: int, actor: Actor, reason: str) -> None:
-    log = _log(log_id)
+    log = get_log(log_id)
     if log.state != LogState.FINISHED:
         raise StillOpen("log")
     if log.form != LogForm.PLAIN:
@@ -245,7 +242,7 @@ def _seal(log_id: int, actor: Actor, reason: str) -> None:
 
 
 def _verify(log_id: int, actor: Actor, reason: str) -> None:
-    log = _log(log_id)
+    log = get_log(log_id)
     checked = check_log(log, chunk_store())
     findings = () if checked is None else checked.findings
     AuditEntry.record(actor, Act.VERIFY, log, reason=reason, findings=len(findings))
@@ -254,7 +251,7 @@ def _verify(log_id: int, actor: Actor, reason: str) -> None:
 
 
 def _move(log_id: int, actor: Actor, reason: str) -> None:
-    log = _log(log_id)
+    log = get_log(log_id)
     if chunk_store().archive is None:
         raise NotYet("there is no other store: BUILDLOGS_LOG_STORE names one")
     if log.form == LogForm.PLAIN:
@@ -266,7 +263,7 @@ def _move(log_id: int, actor: Actor, reason: str) -> None:
 
 
 def _export(log_id: int, actor: Actor, reason: str) -> None:
-    AuditEntry.record(actor, Act.EXPORT, _log(log_id), reason=reason)
+    AuditEntry.record(actor, Act.EXPORT, get_log(log_id), reason=reason)
 
 
 def _pin(build_id: int, actor: Actor, reason: str) -> None:

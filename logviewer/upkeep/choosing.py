@@ -26,6 +26,11 @@ def all_logs() -> QuerySet[LogFile]:
     return LogFile.objects.filter(storage_key__isnull=False).select_related("step__build__builder__project")
 
 
+def get_log(log_id: int) -> LogFile:
+    """Return the log of that id with all that it belongs to, in one query. Raises LogFile.DoesNotExist."""
+    return LogFile.objects.select_related("step__build__builder__project").get(pk=log_id)
+
+
 _SLUG = r"[a-z0-9][a-z0-9._-]{0,62}"
 _NUMBER = r"[0-9]{1,18}"  # a bigint's
 _NAME = re.compile(

@@ -18,6 +18,7 @@ from django.utils import timezone
 from logviewer.intake.changes import lock_build, raise_version
 from logviewer.live.store import chunk_store
 from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
+from logviewer.upkeep.choosing import get_log
 from logviewer.upkeep.errors import NotEmpty, Pinned, StillOpen
 from logviewer.upkeep.weighing import forget
 
@@ -87,14 +88,14 @@ def remove_build(
 def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
     """Delete one finished log; its build and step stay. Raises as `delete_build`, LogFile.DoesNotExist."""
     with transaction.atomic():
-        build = lock_build(_log(log_id).step.build_id)
+        build = lock_build(get_log(log_id).step.build_id)
         logs = _logs_to_delete(build, LogFile.objects.filter(pk=log_id))
-        AuditEntry.record(actor, Act.DELETE, _log(log_id), reason=reason, bytes=_all_of(logs).stored_bytes)
+        AuditEntry.record(actor, Act.DELETE, get_log(log_id), reason=reason, bytes=_all_of(logs).stored_bytes)
     deleted = _delete_files(logs)
     with transaction.atomic():
         build = lock_build(build.pk)
         _wait_for_insight(LogFile.objects.filter(pk=log_id))
-        log = _log(log_id)
+        log = get_log(log_id)
         forget(log.step_id)
         log.delete()
         build.version += 1
@@ -125,10 +126,6 @@ def delete_builder(builder_id: int, actor: Actor, reason: str = "") -> None:
             raise NotEmpty("builder", "builds")
         AuditEntry.record(actor, Act.DELETE, builder, reason=reason)
         builder.delete()
-
-
-def _log(log_id: int) -> LogFile:
-    return LogFile.objects.select_related("step__build__builder__project").get(pk=log_id)
 
 
 def _logs_to_delete(build: Build, logs: Iterable[LogFile]) -> list[LogFile]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from logviewer.chunkstore.sealing import THREADS
@@ -34,8 +35,8 @@ CHECK_SECONDS = 60.0
 RECORD_SECONDS = 30.0
 """How often a part of the open logs is looked at for finishes that the database has not heard of."""
 
-LOOKED_AT_LOGS = 1000
-"""Of those that wait to be sealed, to see whether there is one that did not fail lately."""
+LOOKED_AT_ROWS = 1000
+"""Of those that wait for a job, to see whether there is one that did not fail lately."""
 
 TOLD_FILES = 10
 SESSIONS_A_TIME = 500
@@ -140,8 +141,7 @@ class Redact(UpkeepJob):
 
     def has_work(self) -> bool:
         """Whether one waits that did not fail lately."""
-        waiting = Redaction.objects.filter(asked_at__lte=timezone.now() - HEAD_START)
-        return any(map(self._retries.is_due, waiting.values_list("pk", flat=True)[:LOOKED_AT_LOGS]))
+        return _any_is_due(self._retries, Redaction.objects.filter(asked_at__lte=timezone.now() - HEAD_START))
 
     def run(self, work: Work) -> Report:
         """Redact what was asked for."""
@@ -161,7 +161,7 @@ class Seal(UpkeepJob):
 
     def has_work(self) -> bool:
         """Whether a log waits that did not fail lately."""
-        return any(map(self._retries.is_due, waiting_logs().values_list("pk", flat=True)[:LOOKED_AT_LOGS]))
+        return _any_is_due(self._retries, waiting_logs())
 
     def run(self, work: Work) -> Report:
         """Seal all that waits; in a server with one thread, so that builds and viewers keep the machine."""
@@ -325,6 +325,10 @@ class LookForLost(UpkeepJob):
                 told.append(finding.key)
         problem = f"{found} files of no log, which `verifylogs --repair` puts aside: {', '.join(told)}" if found else ""
         return Report({"lost": found}, problem=problem)
+
+
+def _any_is_due(retries: Retries, waiting: QuerySet[Any]) -> bool:
+    return any(map(retries.is_due, waiting.values_list("pk", flat=True)[:LOOKED_AT_ROWS]))
 
 
 JOBS: tuple[type[UpkeepJob], ...] = (

@@ -36,6 +36,7 @@ from logviewer.models import (
     Redaction,
 )
 from logviewer.upkeep.batches import in_batches
+from logviewer.upkeep.choosing import get_log
 from logviewer.upkeep.errors import NoSuchLines, StillOpen
 from logviewer.upkeep.lost import LOST_AND_FOUND
 
@@ -64,9 +65,9 @@ def redact_lines(log_id: int, start: int, end: int, actor: Actor, reason: str) -
         LogLocked, ArchiveAway, StorageFull, CorruptSealed: it was not redacted yet, and will be once that is over.
     """
     with transaction.atomic():
-        log = _log(log_id)
+        log = get_log(log_id)
         lock_build(log.step.build_id)
-        log = _log(log_id)
+        log = get_log(log_id)
         if log.state != LogState.FINISHED:
             raise StillOpen("log")
         if not 1 <= start <= end <= log.lines:
@@ -114,10 +115,6 @@ def _lines(redaction: Redaction) -> tuple[int, int, int]:
     return redaction.start, redaction.end, redaction.log_id
 
 
-def _log(log_id: int) -> LogFile:
-    return LogFile.objects.select_related("step__build__builder__project").get(pk=log_id)
-
-
 def _redact(redaction: Redaction) -> LogFile:
     """Overwrite the lines in the store, then whatever the database has of them; may be repeated."""
     store = chunk_store()
@@ -132,9 +129,9 @@ def _redact(redaction: Redaction) -> LogFile:
 
 def _tell_database(redaction: Redaction, redacted: Redacted) -> LogFile:
     with _overwriting_rows(), transaction.atomic():
-        log = _log(redaction.log_id)
+        log = get_log(redaction.log_id)
         build = lock_build(log.step.build_id)
-        log = _log(redaction.log_id)
+        log = get_log(redaction.log_id)
         build.stored_bytes = None  # weighed anew
         _write_row(log, redacted)
         # What was found in the text may quote it: it is looked for again, in the text as it is now.

@@ -13,6 +13,9 @@ from django.db.models import Case, F, QuerySet, Sum, When
 
 from logviewer.models import Build, BuildState, LogFile
 
+TAKEN_BYTES = Case(When(stored_bytes__gt=0, then=F("stored_bytes")), default=F("size"))
+"""Of a log's row, what the log takes: the sealed file, or the text while it is plain."""
+
 BATCH_BUILDS = 100
 """Weighed in one transaction, some ms."""
 
@@ -60,7 +63,6 @@ def _weigh(build_ids: list[int]) -> int:
 
 
 def _stored_bytes(build_ids: list[int]) -> dict[int, int]:
-    """By build, what its logs take: the sealed file, or the text while it is plain."""
-    taken = Case(When(stored_bytes__gt=0, then=F("stored_bytes")), default=F("size"))
+    """By build, what its logs take."""
     logs = LogFile.objects.filter(step__build__in=build_ids).order_by()
-    return dict(logs.values("step__build").annotate(taken=Sum(taken)).values_list("step__build", "taken"))
+    return dict(logs.values("step__build").annotate(taken=Sum(TAKEN_BYTES)).values_list("step__build", "taken"))
