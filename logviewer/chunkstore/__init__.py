@@ -31,7 +31,7 @@ from logviewer.chunkstore.keys import check_key
 from logviewer.chunkstore.limits import NO_LIMITS, Limits
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS
 from logviewer.chunkstore.reader import LogReader
-from logviewer.chunkstore.shapes import Appended, Finished, Form, Frame, LogEnd, Position, Redacted, Sealed
+from logviewer.chunkstore.shapes import Appended, Finished, Form, Frame, FrameView, LogEnd, Position, Redacted, Sealed
 from logviewer.chunkstore.store import ChunkStore
 from logviewer.chunkstore.syncer import FsyncPolicy
 from logviewer.chunkstore.wire import (
@@ -61,6 +61,7 @@ __all__ = [
     "Finished",
     "Form",
     "Frame",
+    "FrameView",
     "FsyncPolicy",
     "InvalidAppend",
     "InvalidKey",

@@ -13,7 +13,7 @@ from logviewer.chunkstore.keys import LogFiles
 from logviewer.chunkstore.marks_file import MarksFile
 from logviewer.chunkstore.record import HEADER_BYTES, RECORD, RECORD_BYTES, Flags
 from logviewer.chunkstore.sealed import SealedText
-from logviewer.chunkstore.shapes import Frame, LogEnd, Position
+from logviewer.chunkstore.shapes import Frame, FrameView, LogEnd, Position
 from logviewer.chunkstore.sources import LocalFile, Source
 
 FRAME_BYTES = 128 * 1024
@@ -21,6 +21,9 @@ FRAME_RUNS = 4096
 US_PER_MS = 1000
 FAR_RECORDS = 4096
 """More than a stretch has, so that behind the last checkpoint there are rarely as many."""
+
+Reading = Callable[[int, int], bytes | memoryview]
+"""Text from an offset, of a length."""
 
 NOWHERE = (-1, 0, 0)
 """A cursor that no offset matches."""
@@ -167,11 +170,6 @@ class LogReader:
             raise CorruptIndex(self.files.index, f"line {line} is not where its record says")
         return record.offset + len(extent) - len(pieces[-1])
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say whether these bytes of the text can be read without waiting for a disk; False where nobody knows."""
-        # The index, of which any record may be needed as well, lies on a disk of this machine or beyond a network.
-        return self._text.is_in_memory(offset, length) and self._index.source.is_in_memory(0, HEADER_BYTES)
-
     def read(self, offset: int, length: int) -> bytes:
         """Return bytes of the text without a look at the index; fewer where the text ends."""
         return self._text.read(offset, length)
@@ -184,6 +182,29 @@ class LogReader:
         At most `max_bytes` (≥ 1) and `max_runs` (≥ 1). It ends between two extents where one fits, else within one.
         Neighbours of one channel are one run where their times, divided by `precision_us` (≥ 1), are the same.
         """
+        found = self._frame(offset, max_bytes, max_runs, precision_us, self._text.read)
+        return found.frame() if found else None
+
+    def frame_now(self, offset: int, *, max_bytes: int, max_runs: int) -> FrameView | None:
+        """Return what `frame` returns, if its text can be had without waiting for a disk; None where nobody knows.
+
+        None at the end, too.
+        """
+        # The index, of which any record may be needed as well, lies on a disk of this machine or beyond a network.
+        if self._index.source.read_now(0, HEADER_BYTES) is None:
+            return None
+        try:
+            return self._frame(offset, max_bytes, max_runs, US_PER_MS, self._text_now)
+        except _MustWait:
+            return None
+
+    def _text_now(self, offset: int, length: int) -> bytes | memoryview:
+        data = self._text.read_now(offset, length)
+        if data is None:
+            raise _MustWait
+        return data
+
+    def _frame(self, offset: int, max_bytes: int, max_runs: int, precision_us: int, read: Reading) -> FrameView | None:
         if offset < 0 or max_bytes < 1 or max_runs < 1:
             raise ValueError(f"no frame from offset {offset} of {max_bytes} bytes and {max_runs} runs")
         self._look()
@@ -193,9 +214,9 @@ class LogReader:
         next_offset, number, newlines = self._next
         frame = None
         if offset == next_offset:
-            frame = self._gather(offset, number, newlines, limit, max_runs, precision_us)
+            frame = self._gather(offset, number, newlines, limit, max_runs, precision_us, read)
         if frame is None:  # not where the last frame ended, or the log was cut and written anew meanwhile
-            frame = self._gather(offset, *self._locate(offset), limit, max_runs, precision_us)
+            frame = self._gather(offset, *self._locate(offset), limit, max_runs, precision_us, read)
         if frame is None:
             self._look()
             if offset < self._size:
@@ -203,8 +224,8 @@ class LogReader:
         return frame
 
     def _gather(
-        self, offset: int, number: int, newlines: int, limit: int, max_runs: int, precision_us: int
-    ) -> Frame | None:
+        self, offset: int, number: int, newlines: int, limit: int, max_runs: int, precision_us: int, read: Reading
+    ) -> FrameView | None:
         """Collect runs from record `number` on, `newlines` LFs lying before `offset`, and read their bytes at once.
 
         None where no record carries on from `offset`; a negative `newlines` is to be taken from the record.
@@ -246,15 +267,16 @@ class LogReader:
             runs.append((channel, run_length, run_us))
         if position == offset:
             return None
-        data = self._text.read(offset, position - offset)
+        data = read(offset, position - offset)
         if len(data) < position - offset:  # cut by a writer that repairs; the next look says how far
             self._next = NOWHERE
-            return Frame(offset, first_line + 1, _first_runs(runs, len(data)), data) if data else None
+            return FrameView(offset, first_line + 1, _first_runs(runs, len(data)), data) if data else None
         if number < 0:
             self._next = NOWHERE
         else:
-            self._next = (position, number, piece_line + data.count(b"\n", piece - offset) if within else -1)
-        return Frame(offset, first_line + 1, runs, data)
+            newlines = piece_line + bytes(data[piece - offset :]).count(b"\n") if within else -1
+            self._next = (position, number, newlines)
+        return FrameView(offset, first_line + 1, runs, data)
 
     def _records(self, number: int) -> Iterator[tuple[int, ...]]:
         """Yield the fields of the records from `number` on, from a slab that is kept from frame to frame."""
@@ -323,6 +345,10 @@ class LogReader:
         if not (record.offset <= offset < record.end or offset == record.end == self._size):
             number, record = whole_record_at(self._index, self._text, self._count, offset)
         return number, record.line + self._text.read(record.offset, offset - record.offset).count(b"\n")
+
+
+class _MustWait(Exception):
+    """The text is not in memory."""
 
 
 def _first_runs(runs: list[tuple[int, int, int]], size: int) -> list[tuple[int, int, int]]:

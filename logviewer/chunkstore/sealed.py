@@ -98,11 +98,16 @@ class SealedText:
             offset += len(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say whether the frames that hold these bytes are decoded already."""
+    def read_now(self, offset: int, length: int) -> bytes | memoryview | None:
+        """Return these bytes if the frames that hold them are decoded already."""
         end = min(offset + length, self._size)
         numbers = range(offset // self._frame_bytes, -(-end // self._frame_bytes))
-        return len(numbers) <= CACHED_FRAMES and all(number in self._cache for number in numbers)
+        if len(numbers) > CACHED_FRAMES or not all(number in self._cache for number in numbers):
+            return None
+        if len(numbers) == 1:
+            place = offset - numbers[0] * self._frame_bytes
+            return memoryview(self._frame(numbers[0]))[place : place + length]
+        return self.read(offset, length)
 
     def close(self) -> None:
         """Close the sealed file and let go of decoded frames."""

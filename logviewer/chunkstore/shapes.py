@@ -53,6 +53,24 @@ class Frame(NamedTuple):
         return self.offset + len(self.data)
 
 
+class FrameView(NamedTuple):
+    """As Frame, but `data` may be a view of memory that the next `LogReader.frame_now` of the thread overwrites."""
+
+    offset: int
+    line: int
+    runs: list[tuple[int, int, int]]
+    data: bytes | memoryview
+
+    @property
+    def end(self) -> int:
+        """The offset of the byte after this frame: where the next one begins."""
+        return self.offset + len(self.data)
+
+    def frame(self) -> Frame:
+        """The same with bytes of its own."""
+        return Frame(self.offset, self.line, self.runs, bytes(self.data))
+
+
 class Appended(NamedTuple):
     """What an append came to: payload bytes received so far, and the log's new end."""
 

@@ -1,6 +1,7 @@
 """What is read by range: a local file here; a sealed text and an object of another store elsewhere."""
 
 import os
+import threading
 from typing import Protocol
 
 
@@ -13,16 +14,27 @@ class Source(Protocol):
     def read(self, offset: int, length: int) -> bytes:
         """Return `length` bytes from `offset` on; fewer only where the source ends."""
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say whether these bytes can be had without waiting for a disk or a network; False where nobody knows."""
+    def read_now(self, offset: int, length: int) -> bytes | memoryview | None:
+        """Return these bytes if they can be had without waiting for a disk or a network; None where nobody knows.
+
+        A view is good until the next `read_now` on the same thread.
+        """
 
     def close(self) -> None:
         """Let go of what is held; may be repeated."""
 
 
-NOWHERE_BYTES = 256 * 1024
-_nowhere = memoryview(bytearray(NOWHERE_BYTES))
-"""Where bytes go that nobody reads, of all threads at once: new memory for each would cost as much as the reading."""
+PLACE_BYTES = 256 * 1024
+
+
+class _Place(threading.local):
+    """Memory that a thread's `read_now` reads into again and again: new memory costs as much as the reading."""
+
+    def __init__(self) -> None:
+        self.view = memoryview(bytearray(PLACE_BYTES))
+
+
+_place = _Place()
 
 
 class LocalFile:
@@ -39,13 +51,13 @@ class LocalFile:
         """Return bytes of the file; the kernel gives at most 2 GiB at once, which nobody here asks for."""
         return os.pread(self.fd, length, offset)
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say whether the page cache holds these bytes."""
+    def read_now(self, offset: int, length: int) -> memoryview | None:
+        """Return a view of these bytes, if the page cache holds all of them."""
+        view = _place.view[:length] if length <= PLACE_BYTES else memoryview(bytearray(length))
         try:
-            place = _nowhere[:length] if length <= NOWHERE_BYTES else bytearray(length)
-            return os.preadv(self.fd, [place], offset, os.RWF_NOWAIT) == length
+            return view if os.preadv(self.fd, [view], offset, os.RWF_NOWAIT) == length else None
         except (OSError, AttributeError):  # it does not, or this system or file system cannot tell
-            return False
+            return None
 
     def close(self) -> None:
         """Close the file."""

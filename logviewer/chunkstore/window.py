@@ -50,9 +50,9 @@ class Window:
                 self._unreadable = number, str(error)
             return b"", str(error)
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say what the source says."""
-        return self._source.is_in_memory(offset, length)
+    def read_now(self, offset: int, length: int) -> bytes | memoryview | None:
+        """Return what the source returns."""
+        return self._source.read_now(offset, length)
 
     def close(self) -> None:
         """Close the source."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import struct
 
-from logviewer.chunkstore import Frame
+from logviewer.chunkstore import Frame, FrameView
 
 US_PER_MS = 1000
 _HEADER_LENGTH = struct.Struct(">I")
@@ -27,7 +27,7 @@ def websocket_message(frame: Frame) -> bytes:
     return b"".join(websocket_pieces(frame))
 
 
-def websocket_pieces(frame: Frame) -> tuple[bytes, bytes]:
+def websocket_pieces(frame: Frame | FrameView) -> tuple[bytes, bytes | memoryview]:
     """`websocket_message` in two pieces, for one who gets it alone: joining them takes longer than reading the bytes.
 
     Measured: new memory for 192 KiB and the copy into it take 140 us, reading them from the page cache 30 us.
@@ -43,7 +43,7 @@ def websocket_pieces(frame: Frame) -> tuple[bytes, bytes]:
     return start + head, frame.data
 
 
-def _head(frame: Frame) -> bytes:
+def _head(frame: Frame | FrameView) -> bytes:
     """The header and its length."""
     runs = [[channel, length, time_us // US_PER_MS] for channel, length, time_us in frame.runs]
     header = json.dumps({"offset": frame.offset, "line": frame.line, "runs": runs}, separators=(",", ":")).encode()

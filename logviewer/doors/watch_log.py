@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 from urllib.parse import parse_qs
 
-from logviewer.chunkstore import Frame, LogEnd, NoSuchLog, Position
+from logviewer.chunkstore import Frame, FrameView, LogEnd, NoSuchLog, Position
 from logviewer.doors.finished_row import finished_row
 from logviewer.doors.frames import encode_frame, websocket_message, websocket_pieces
 from logviewer.doors.guard import write_of
@@ -149,18 +149,18 @@ class WatchLog(ConsumerMixin, Socket):
             self._count(frame)
             await self.send_bytes(_encoded(frame))
 
-    def write_chunk_now(self, frame: SharedFrame) -> bool:
-        """Write the bytes that all viewers at this offset get, where the server has a way to."""
+    def write_chunk_now(self, frame: SharedFrame | FrameView) -> bool:
+        """Write the frame past `send`, where the server has a way to."""
         return self._write_whole(frame)
 
-    def _write_whole(self, frame: Frame) -> bool:
+    def _write_whole(self, frame: Frame | FrameView) -> bool:
         """Write past `send` and the copies that it makes; False where that cannot be."""
         if self._write is None or not self._write(*_pieces(frame)):
             return False
         self._count(frame)
         return True
 
-    def _count(self, frame: Frame) -> None:
+    def _count(self, frame: Frame | FrameView) -> None:
         self._sent = frame.end
         if self.room() <= 0:
             self.pause()
@@ -208,7 +208,7 @@ def _encoded(frame: Frame) -> bytes:
     return frame.form(encode_frame) if isinstance(frame, SharedFrame) else encode_frame(frame)
 
 
-def _pieces(frame: Frame) -> tuple[bytes, ...]:
+def _pieces(frame: Frame | FrameView) -> tuple[bytes | memoryview, ...]:
     """The frame as it goes over the wire: in one piece, which is made once, for all who share it."""
     return (frame.form(websocket_message),) if isinstance(frame, SharedFrame) else websocket_pieces(frame)
 

@@ -117,9 +117,8 @@ class StoredFile:
             self._file.seek(offset)
             return bytes(self._file.read(length))
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say no: nobody knows what a storage does."""
-        return False
+    def read_now(self, offset: int, length: int) -> None:
+        """Return None: nobody knows what a storage does."""
 
     def close(self) -> None:
         """Close the file."""

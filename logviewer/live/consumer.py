@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from logviewer.chunkstore import Frame, LogEnd
+from logviewer.chunkstore import Frame, FrameView, LogEnd
 from logviewer.live.watch import SharedFrame
 
 
@@ -40,8 +40,8 @@ class Consumer(Protocol):
     async def write_chunk(self, frame: Frame) -> None:
         """Take the next frame; may wait as long as the connection is full."""
 
-    def write_chunk_now(self, frame: SharedFrame) -> bool:
-        """Take the next frame without waiting, or say no: then it is written by `write_chunk`."""
+    def write_chunk_now(self, frame: SharedFrame | FrameView) -> bool:
+        """Take the next frame without waiting, or say no: then it is written by `write_chunk`. A view is not kept."""
 
     async def caught_up(self, end: LogEnd) -> None:
         """All that was stored has been written and the log is open; said once."""
@@ -84,7 +84,7 @@ class ConsumerMixin:
         self.producer = None
         self.producer_paused = False
 
-    def write_chunk_now(self, frame: SharedFrame) -> bool:
+    def write_chunk_now(self, frame: SharedFrame | FrameView) -> bool:
         """Say no: most connections have no way to write that does not wait."""
         return False
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 
-from logviewer.chunkstore import Frame, LogReader, NoSuchLog
+from logviewer.chunkstore import Frame, FrameView, LogReader, NoSuchLog
 from logviewer.live.consumer import Consumer
 from logviewer.live.hub import Hub
 from logviewer.live.presence import presence
@@ -17,8 +17,11 @@ from logviewer.live.store import open_reader
 from logviewer.live.threads import in_reading_thread, opened_in_reading_thread
 from logviewer.live.watch import MAX_FRAME_BYTES, MAX_FRAME_RUNS, RESTING_INTERVAL_SECONDS, LogWatch
 
-YIELD_BYTES = 64 * 1024
-"""After so many bytes that were written without waiting the loop gets a turn."""
+YIELD_BYTES = 512 * 1024
+"""After so many bytes that were written without waiting, half a millisecond's work, the loop gets a turn."""
+
+READER_KEPT_SECONDS = 0.5
+"""How long a paused producer keeps its descriptors: a fast viewer that acknowledges half a window is back at once."""
 
 
 class LogFileProducer:
@@ -41,6 +44,7 @@ class LogFileProducer:
         self._follows = False
         self._unyielded_bytes = 0
         self._own_reader: LogReader | None = None
+        self._reader_timer: asyncio.TimerHandle | None = None
         self._told_size = 0
         self._told_at = 0.0
         self._reminder: asyncio.TimerHandle | None = None
@@ -72,7 +76,10 @@ class LogFileProducer:
             self._task = None
 
     def pause_producing(self) -> None:
-        """Write nothing until `resume_producing`: the log's growth is told twice a second, and wakes nobody between."""
+        """Write nothing until `resume_producing`: the log's growth is told twice a second, and wakes nobody between.
+
+        Soon nothing is held but the offset.
+        """
         self._paused = True
         if self._watch is not None:
             self._watch.rest(self._woken)
@@ -181,40 +188,56 @@ class LogFileProducer:
     async def _write_next(self, watch: LogWatch) -> bool:
         """Write one frame; False when it has to wait to be woken."""
         if self._paused:
-            self._close_own_reader()
+            self._close_own_reader_soon()
             await self._tell_growth(watch)
             return False
-        frame = await self._read(watch, self._consumer.room())
+        self._keep_own_reader()
+        room = self._consumer.room()
+        if watch.is_warm(self.offset):
+            self._close_own_reader()
+            frame: Frame | None = watch.frame(self.offset, room)
+        else:
+            # Never beyond the end as the watch knows it: an offset beyond it would read as a log that shrank.
+            room = min(room, MAX_FRAME_BYTES, watch.end.size - self.offset)
+            view = self._view(room)
+            if view is not None and self._consumer.write_chunk_now(view):
+                self.offset = view.end
+                await self._take_turns(len(view.data))
+                return True
+            frame = await self._read(watch, room) if view is None else view.frame()
         if frame is None:  # the text is shorter than its index says: the next look, or the repair, will tell
             return self.offset > watch.end.size
         self.offset = frame.end
         await self._consumer.write_chunk(frame)
-        self._unyielded_bytes += len(frame.data)
-        if self._unyielded_bytes >= YIELD_BYTES:
-            self._unyielded_bytes = 0
-            await asyncio.sleep(0)
+        await self._take_turns(len(frame.data))
         return True
 
-    async def _read(self, watch: LogWatch, max_bytes: int) -> Frame | None:
-        """The frame at our offset: warm bytes directly and shared; others in a thread, unless they are in memory.
+    def _view(self, max_bytes: int) -> FrameView | None:
+        """The frame at our offset, if it lies in the page cache.
 
-        The hop to a thread and back costs more than reading what lies in memory.
+        The hop to a thread and back costs more than reading what lies there, and so does new memory to read it into.
         """
-        if watch.is_warm(self.offset):
-            self._close_own_reader()
-            return watch.frame(self.offset, max_bytes)
+        if self._own_reader is None:
+            return None
+        return self._own_reader.frame_now(self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS)
+
+    async def _read(self, watch: LogWatch, max_bytes: int) -> Frame | None:
+        """The frame at our offset, in a thread."""
         if self._own_reader is None:
             self._own_reader = await opened_in_reading_thread(open_reader, self._key)
             if self._own_reader.end().size < watch.end.size:
                 watch.correct(self._own_reader.end())
                 return None
-        # Never beyond the end as the watch knows it: an offset beyond it would read as a log that shrank.
-        max_bytes = min(max_bytes, MAX_FRAME_BYTES, watch.end.size - self.offset)
-        if self._own_reader.is_in_memory(self.offset, max_bytes):
-            return self._own_reader.frame(self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS)
         return await in_reading_thread(
             self._own_reader.frame, self.offset, max_bytes=max_bytes, max_runs=MAX_FRAME_RUNS
         )
+
+    async def _take_turns(self, written_bytes: int) -> None:
+        """Give the loop a turn now and then."""
+        self._unyielded_bytes += written_bytes
+        if self._unyielded_bytes >= YIELD_BYTES:
+            self._unyielded_bytes = 0
+            await asyncio.sleep(0)
 
     async def _tell_growth(self, watch: LogWatch) -> None:
         """Tell a paused consumer of the log's size, at most twice a second."""
@@ -233,7 +256,18 @@ class LogFileProducer:
         self._reminder = None
         self._wake.set()
 
+    def _keep_own_reader(self) -> None:
+        if self._reader_timer is not None:
+            self._reader_timer.cancel()
+            self._reader_timer = None
+
+    def _close_own_reader_soon(self) -> None:
+        if self._own_reader is not None and self._reader_timer is None:
+            loop = asyncio.get_running_loop()
+            self._reader_timer = loop.call_later(READER_KEPT_SECONDS, self._close_own_reader)
+
     def _close_own_reader(self) -> None:
+        self._keep_own_reader()
         if self._own_reader is not None:
             self._own_reader.close()
             self._own_reader = None

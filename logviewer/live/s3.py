@@ -199,9 +199,8 @@ class S3Object:
         data = b"".join([block for number in range(first, last + 1) if (block := found[number]) is not None])
         return data[offset - first * BLOCK_BYTES : stop - first * BLOCK_BYTES]
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        """Say no, also where the cache has the bytes: whoever asks needs more than them, and may not wait for it."""
-        return False
+    def read_now(self, offset: int, length: int) -> None:
+        """Return None, also where the cache has the bytes: whoever asks needs more, and may not wait for it."""
 
     def close(self) -> None:
         """Nothing is held: each answer was read to its end."""

@@ -115,10 +115,21 @@ class WriteGate:
         """The transport has lost its connection."""
         self.release()
 
-    def write(self, *pieces: bytes) -> None:
-        """Write at once, as far as the socket takes it; the transport gets the rest, and a loss is for it to notice."""
+    def write(self, *pieces: bytes | memoryview) -> None:
+        """Write at once, as far as the socket takes it; the transport gets the rest, and a loss is for it to notice.
+
+        Pieces may be overwritten afterwards: what is left of a view is copied.
+        """
+        sent = 0
+        if self._transport is self._connection and not buffered_bytes(self._connection):
+            try:
+                sent = self._connection.socket.sendmsg(pieces)
+            except OSError:  # nothing fits, or the connection is lost, which the transport will see as well
+                sent = 0
         for piece in pieces:
-            self._write_piece(piece)
+            if sent < len(piece):
+                self._transport.write(bytes(piece[sent:]) if sent else bytes(piece))
+            sent = max(0, sent - len(piece))
 
     def release(self) -> None:
         """Let all waiting senders go for good: nothing more will be written here."""
@@ -136,15 +147,6 @@ class WriteGate:
         """Wait until the buffer is empty (or at least below 64 KiB), or has not moved for ``patience_seconds``."""
         while self._closed_above(0) and await self._changed_or_moved(patience_seconds):
             pass
-
-    def _write_piece(self, data: bytes) -> None:
-        if self._transport is self._connection and not buffered_bytes(self._connection):
-            sent = self._connection.writeSomeData(data)
-            if isinstance(sent, int):
-                if sent == len(data):
-                    return
-                data = data[sent:]
-        self._transport.write(data)
 
     def _closed_above(self, limit_bytes: int) -> bool:
         return self.paused and not self._released and buffered_bytes(self._connection) > limit_bytes

@@ -123,7 +123,7 @@ class GuardedWebSocketProtocol(WebSocketProtocol):
             self._held = True
             self.transport.pauseProducing()
 
-    def write_frame(self, *pieces: bytes) -> bool:
+    def write_frame(self, *pieces: bytes | memoryview) -> bool:
         """Write a whole frame as it goes over the wire; False, and nothing is written, where `send` has to wait for it.
 
         It may come in pieces, so that nobody has to join them.

@@ -113,7 +113,7 @@ async def _count_socket(counts: Traffic, application: Application, scope: Scope,
 
     write = write_of(scope)
 
-    def write_counted(*pieces: bytes) -> bool:
+    def write_counted(*pieces: bytes | memoryview) -> bool:
         assert write is not None
         written = write(*pieces)
         if written:

@@ -23,8 +23,8 @@ class Memory:
     def read(self, offset: int, length: int) -> bytes:
         return self.data[offset : offset + length]
 
-    def is_in_memory(self, offset: int, length: int) -> bool:
-        return True
+    def read_now(self, offset: int, length: int) -> bytes:
+        return self.read(offset, length)
 
     def close(self) -> None:
         self.is_closed = True

@@ -261,21 +261,63 @@ def test_a_damaged_record_is_named_and_can_be_read_around(store: ChunkStore, tmp
         assert b"line%d\n" % number in found
 
 
-def test_what_was_just_written_is_in_memory_and_what_is_not_there_is_not(tmp_path: Path):
+@pytest.fixture
+def mixed(tmp_path: Path) -> ChunkStore:
+    """A log of short and long extents of two channels, of which the system can tell what is in memory."""
     store = ChunkStore(tmp_path)
     store.create(KEY)
-    store.append(KEY, [out(b"x" * 100_000)])
+    store.append(KEY, [out(b"a\nb\n" * 1000, NOW_US), err(b"c", NOW_US), out(b"d\n" * 50_000, NOW_US + 7_000)])
     with store.reader(KEY) as reader:
-        if not reader.is_in_memory(0, 1):
+        if reader.frame_now(0, max_bytes=1, max_runs=1) is None:
             pytest.skip("this system or file system cannot tell what is in memory")
-        assert reader.is_in_memory(1000, 99_000)
-        assert not reader.is_in_memory(1000, 99_001)
+    return store
 
 
-def test_where_the_system_cannot_tell_it_is_not_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    store = ChunkStore(tmp_path)
-    store.create(KEY)
-    store.append(KEY, [out(b"x")])
+@pytest.mark.parametrize("max_bytes", [1000, 4001, 60_000, 2**20])
+def test_what_is_in_memory_can_be_had_at_once_and_is_the_same(mixed: ChunkStore, max_bytes: int):
+    with mixed.reader(KEY) as reader, mixed.reader(KEY) as at_once:
+        offset, frames = 0, 0
+        while frame := reader.frame(offset, max_bytes=max_bytes, max_runs=100):
+            view = at_once.frame_now(offset, max_bytes=max_bytes, max_runs=100)
+            assert view is not None
+            assert view.frame() == frame
+            assert view.end == frame.end
+            offset, frames = frame.end, frames + 1
+        assert frames >= offset / max_bytes
+        assert at_once.frame_now(offset, max_bytes=max_bytes, max_runs=100) is None
+
+
+def test_a_frame_of_a_view_has_bytes_of_its_own(mixed: ChunkStore):
+    with mixed.reader(KEY) as reader:
+        view = reader.frame_now(0, max_bytes=4, max_runs=1)
+        assert view is not None
+        frame = view.frame()
+        reader.frame_now(4001, max_bytes=4, max_runs=1)
+        assert frame.data == b"a\nb\n"
+
+
+@pytest.mark.parametrize("answer", [BlockingIOError(11, "not in the page cache"), 5], ids=["none", "some"])
+def test_what_is_not_in_memory_cannot_be_had_at_once(
+    mixed: ChunkStore, monkeypatch: pytest.MonkeyPatch, answer: int | BlockingIOError
+):
+    read = os.preadv
+
+    def preadv(fd: int, places: list[memoryview], offset: int, flags: int = 0) -> int:
+        if len(places[0]) <= 64:  # the index
+            return read(fd, places, offset, flags)
+        if isinstance(answer, int):
+            return answer
+        raise answer
+
+    with mixed.reader(KEY) as reader:
+        first = reader.frame_now(0, max_bytes=1000, max_runs=9)
+        assert first is not None
+        monkeypatch.setattr(os, "preadv", preadv)
+        assert reader.frame_now(first.end, max_bytes=1000, max_runs=9) is None
+        assert reader.frame(first.end, max_bytes=1000).data == b"a\nb\n" * 250
+
+
+def test_where_the_system_cannot_tell_nothing_can_be_had_at_once(mixed: ChunkStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(os, "RWF_NOWAIT")
-    with store.reader(KEY) as reader:
-        assert not reader.is_in_memory(0, 1)
+    with mixed.reader(KEY) as reader:
+        assert reader.frame_now(0, max_bytes=1, max_runs=1) is None

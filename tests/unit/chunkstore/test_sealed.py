@@ -64,15 +64,18 @@ def test_the_stock_zstd_command_restores_it(tmp_path: Path, size: int) -> None:
         assert read_all(file.read()) == text
 
 
-def test_only_a_frame_that_is_decoded_is_in_memory() -> None:
+def test_only_of_frames_that_are_decoded_can_text_be_had_at_once() -> None:
     source = sealed_text(SEALED)
-    assert not source.is_in_memory(0, 1)
+    assert source.read_now(0, 1) is None
+    text = source.read(0, 2500)
     source.read(999, 2)
-    assert source.is_in_memory(0, 2000)
-    assert not source.is_in_memory(1500, 501)
+    assert source.read_now(0, 2000) == text[:2000]
+    assert source.read_now(1100, 7) == text[1100:1107]
+    assert source.read_now(1500, 501) is None
     source.read(2100, 1)  # the first goes: two are kept
-    assert source.is_in_memory(1000, 1500)
-    assert not source.is_in_memory(999, 1)
+    assert source.read_now(1000, 1500) == text[1000:2500]
+    assert source.read_now(2499, 100) == text[2499:2500]
+    assert source.read_now(999, 1) is None
 
 
 def test_closing_closes_the_file() -> None:

@@ -126,6 +126,24 @@ async def test_draining_gives_up_when_nothing_moves():
     assert not connection.aborted
 
 
+def test_what_the_socket_does_not_take_is_the_transports_and_its_own(pair):
+    ours, theirs = pair
+    ours.setblocking(False)
+    connection, left = Connection(sock=ours), []
+    connection.write = left.append
+    gate = WriteGate(connection)
+    place = bytearray(b"0123456789" * 1_000_000)
+    gate.write(b"head", memoryview(place))
+    place[:] = bytes(len(place))
+    kept = b"".join(left)
+    received = b""
+    while len(received) + len(kept) < len(place) + 4:
+        received += theirs.recv(65536)
+    assert received + kept == b"head" + b"0123456789" * 1_000_000
+    assert received
+    assert [type(piece) for piece in left] == [bytes]
+
+
 def test_progress_sees_bytes_that_the_peer_takes(pair):
     ours, theirs = pair
     ours.setblocking(False)
@@ -194,48 +212,40 @@ def test_a_connection_that_has_ended_is_no_longer_watched():
 class Taking(Connection):
     """A connection whose socket takes what `takes` says: a number of bytes, or an error."""
 
-    def __init__(self, takes: int | Exception, buffered: int = 0) -> None:
+    def __init__(self, takes: int | OSError, buffered: int = 0) -> None:
         super().__init__(buffered)
-        self.takes, self.offered, self.buffer = takes, [], b""
+        self.takes, self.offered, self.left = takes, [], []
+        self.socket = SimpleNamespace(sendmsg=self.sendmsg)
 
-    def writeSomeData(self, data):
-        self.offered.append(data)
+    def sendmsg(self, pieces):
+        self.offered.append(b"".join(pieces))
+        if isinstance(self.takes, OSError):
+            raise self.takes
         return self.takes
 
     def write(self, data):
-        self.buffer += data
+        self.left.append(data)
 
 
 @pytest.mark.parametrize(
     ("takes", "buffered", "offered", "left"),
     [
-        pytest.param(5, 0, [b"frame"], b"", id="all-at-once"),
-        pytest.param(2, 0, [b"frame"], b"ame", id="a-part"),
-        pytest.param(0, 0, [b"frame"], b"frame", id="nothing"),
-        pytest.param(ConnectionError(), 0, [b"frame"], b"frame", id="a-loss-is-for-twisted-to-notice"),
-        pytest.param(5, 1, [], b"frame", id="never-before-what-waits"),
+        pytest.param(8, 0, [b"abcdefgh"], [], id="all-at-once"),
+        pytest.param(1, 0, [b"abcdefgh"], [b"b", b"cdef", b"gh"], id="a-part-of-the-first"),
+        pytest.param(2, 0, [b"abcdefgh"], [b"cdef", b"gh"], id="the-first"),
+        pytest.param(5, 0, [b"abcdefgh"], [b"f", b"gh"], id="a-part-of-the-second"),
+        pytest.param(BlockingIOError(), 0, [b"abcdefgh"], [b"ab", b"cdef", b"gh"], id="nothing"),
+        pytest.param(ConnectionResetError(), 0, [b"abcdefgh"], [b"ab", b"cdef", b"gh"], id="a-loss"),
+        pytest.param(8, 1, [], [b"ab", b"cdef", b"gh"], id="never-before-what-waits"),
     ],
 )
-def test_what_is_written_at_once_goes_to_the_socket_as_far_as_that_takes_it(takes, buffered, offered, left):
+def test_pieces_go_to_the_socket_as_far_as_it_takes_them_and_the_rest_in_order_to_twisted(
+    takes, buffered, offered, left
+):
     connection = Taking(takes, buffered)
-    WriteGate(connection).write(b"frame")
-    assert connection.offered == offered
-    assert connection.buffer == left
-
-
-class Filling(Taking):
-    """A connection that counts what it was left with as waiting, as Twisted's does."""
-
-    def write(self, data):
-        super().write(data)
-        self._tempDataLen += len(data)
-
-
-def test_pieces_that_are_written_at_once_stay_in_order_where_the_socket_takes_a_part_of_one():
-    connection = Filling(2)
     WriteGate(connection).write(b"ab", b"cdef", b"gh")
-    assert connection.offered == [b"ab", b"cdef"]
-    assert connection.buffer == b"efgh"
+    assert connection.offered == offered
+    assert connection.left == left
 
 
 def test_what_is_written_at_once_over_tls_goes_through_tls():

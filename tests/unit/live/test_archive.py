@@ -108,11 +108,11 @@ def test_a_name_that_is_no_logs_is_refused(archive: Archive, local: Path, name: 
             action()
 
 
-def test_nothing_of_it_counts_as_being_in_memory(archive: Archive, local: Path) -> None:
+def test_nothing_of_it_can_be_had_at_once(archive: Archive, local: Path) -> None:
     archive.save(NAME, local)
     source = archive.open(NAME)
     source.read(0, 10)
-    assert not source.is_in_memory(0, 10)
+    assert source.read_now(0, 10) is None
 
 
 def test_a_directory_whose_disk_is_gone_is_away_and_not_empty(

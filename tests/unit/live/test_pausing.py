@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from logviewer.chunkstore import Archive, Channel, Entry, Frame, LogEnd
-from logviewer.live import ConsumerMixin, Hub, LogFileProducer, announce, chunk_store
+from logviewer.chunkstore import Archive, Channel, Entry, Frame, FrameView, LogEnd
+from logviewer.live import ConsumerMixin, Hub, LogFileProducer, announce, chunk_store, producer
+from logviewer.live.store import open_reader
 from logviewer.live.watch import RESTING_INTERVAL_SECONDS, SharedFrame
 
 KEY = "demo/linux/1/1-compile/stdio-7"
@@ -38,10 +39,10 @@ class Viewer(ConsumerMixin):
         self._take(frame)
         await asyncio.sleep(0)
 
-    def write_chunk_now(self, frame: SharedFrame) -> bool:
+    def write_chunk_now(self, frame: SharedFrame | FrameView) -> bool:
         if self._at_once:
             self.written_at_once += 1
-            self._take(frame)
+            self._take(frame.frame() if isinstance(frame, FrameView) else frame)
         return self._at_once
 
     def _take(self, frame: Frame) -> None:
@@ -136,6 +137,43 @@ async def test_what_does_not_fit_in_one_frame_is_left_to_the_task() -> None:
         await asyncio.wait_for(tasks[0], WAIT_SECONDS)
     assert bytes(viewer.data) == BODY
     assert viewer.said == ["live", "finish"]
+
+
+@pytest.mark.parametrize("at_once", [False, True], ids=["by-a-task", "at-once"])
+async def test_a_viewer_that_is_given_credit_bit_by_bit_has_one_reader_all_the_while(
+    at_once: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(producer, "open_reader", lambda key: (opened.append(key), open_reader(key))[1])
+    append(BODY)
+    finish()
+    viewer = Viewer(at_once=at_once)
+    viewer.credit = 10_000
+    task = asyncio.ensure_future(LogFileProducer(LOG_ID, KEY, viewer).run())
+    for number in range(1, len(BODY) // 10_000 + 1):
+        await until(lambda number=number: len(viewer.data) == 10_000 * number)
+        viewer.credit = 10_000
+        viewer.resume()
+    await asyncio.wait_for(task, WAIT_SECONDS)
+    assert bytes(viewer.data) == BODY
+    assert opened == [KEY]
+    assert viewer.said == ["finish"]
+
+
+async def test_a_viewer_that_stays_without_credit_soon_holds_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(producer, "READER_KEPT_SECONDS", 0.05)
+    append(BODY)
+    viewer = Viewer()
+    viewer.credit = 10_000
+    task = asyncio.ensure_future(LogFileProducer(LOG_ID, KEY, viewer).run())
+    await until(lambda: len(viewer.data) == 10_000)
+    texts = open_texts()
+    await until(lambda: open_texts() == texts - 1)
+    viewer.credit = 2**40
+    viewer.resume()
+    finish()
+    await asyncio.wait_for(task, WAIT_SECONDS)
+    assert bytes(viewer.data) == BODY
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["by-a-task", "at-once"])
