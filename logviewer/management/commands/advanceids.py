@@ -18,7 +18,7 @@ MAX_IDS = 10**12
 
 class Command(BaseCommand):
     help = (
-        "Skip ids of builds, steps, logs and all else, so that none that was given out after a backup was taken is given "
+        "Skip ids of builds, steps, logs and all else, so that none that was given out after a backup is given "
         "out again. To be run once after a restore, before the server starts."
     )
     requires_system_checks: list[str] = []
