@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+import httpx
+
 from tests.acceptance.client import Writer, entry
 from tests.acceptance.intake import IntakeSocket, intake
 
@@ -68,6 +70,18 @@ class Sent:
 
 def stream(lines: list[bytes]) -> bytes:
     return b"".join(entry(number % 2, line) for number, line in enumerate(lines))
+
+
+def ask(writer: Writer, method: str, path: str, body: dict[str, object] | None = None) -> httpx.Response:
+    """Ask until no job of upkeep's holds the log."""
+    while True:
+        answer = writer.http.request(method, path, json=body)
+        if answer.status_code != 409 or answer.json()["type"] != "locked":
+            return answer
+
+
+def redact(writer: Writer, log_id: int, line: int) -> httpx.Response:
+    return ask(writer, "POST", f"/logs/{log_id}/redact", {"start": line, "end": line, "reason": "a secret"})
 
 
 class BusySite:
@@ -160,15 +174,14 @@ class BusySite:
     def redact(self, log: Sent, lines: frozenset[int], writer: Writer) -> None:
         log.redacting |= lines
         for line in lines:
-            body = {"start": line, "end": line, "reason": "a secret"}
-            answer = writer.http.post(f"/logs/{log.id}/redact", json=body)
+            answer = redact(writer, log.id, line)
             assert answer.status_code == 200, answer.text
         log.redacted |= lines
 
     def delete(self, log: Sent, writer: Writer) -> None:
         """Its build."""
         log.deleting = True
-        answer = writer.http.delete(f"/builds/{log.build}")
+        answer = ask(writer, "DELETE", f"/builds/{log.build}")
         assert answer.status_code == 204, answer.text
         log.deleted = True
 

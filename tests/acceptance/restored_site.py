@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.acceptance.busy_site import Sent
+from tests.acceptance.busy_site import Sent, ask, redact
 from tests.acceptance.client import Writer, entry
 from tests.acceptance.server import Server
 from tests.receiver import Receiver
@@ -144,18 +144,17 @@ class RestoredSite:
                 continue
             log = self.now[each["log_id"]]
             if each["fault"] in GONE:
-                assert self.writer.http.delete(f"/logs/{log.id}").status_code in (204, 404)
+                assert ask(self.writer, "DELETE", f"/logs/{log.id}").status_code in (204, 404)
                 self.rows.pop(log.id)
             elif self.rows[log.id]["state"] == "finished":
                 self._redact(log)
 
     def _redact(self, log: Sent) -> None:
         for line in sorted(log.redacting):
-            body = {"start": line, "end": line, "reason": "again"}
-            answer = self.writer.http.post(f"/logs/{log.id}/redact", json=body)
+            answer = redact(self.writer, log.id, line)
             if answer.status_code == 409:  # its row is from before its end: upkeep writes that a minute later
                 assert self.writer.finish(log.id, unverified=True).status_code == 200
-                answer = self.writer.http.post(f"/logs/{log.id}/redact", json=body)
+                answer = redact(self.writer, log.id, line)
             assert answer.status_code == 200, answer.text
 
     def go_on(self) -> None:

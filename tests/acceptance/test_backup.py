@@ -57,9 +57,9 @@ class Place:
         }
 
     def files_of(self, log: Sent) -> set[str]:
-        """The endings of the files that a log has here."""
-        found = self.data.glob(f"logs/**/*-{log.id}.*")
-        return {path.name.partition(".")[2] for path in found}
+        """The endings of the files that a log has here; directories may vanish meanwhile."""
+        names = [name for _directory, _directories, files in os.walk(self.data / "logs") for name in files]
+        return {name.partition(".")[2] for name in names if name.partition(".")[0].endswith(f"-{log.id}")}
 
 
 @contextmanager
