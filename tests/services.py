@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit, urlunsplit
@@ -34,9 +35,9 @@ def missing(what: str, why: object) -> NoReturn:
     pytest.skip(reason)
 
 
-@pytest.fixture
-def postgres_url() -> Iterator[str]:
-    """The address of an empty PostgreSQL database that is dropped after the test."""
+@contextmanager
+def empty_database() -> Iterator[str]:
+    """The address of an empty PostgreSQL database that is dropped at the end."""
     try:
         connection = psycopg.connect(DATABASE_URL, autocommit=True, connect_timeout=CONNECT_SECONDS)
     except psycopg.OperationalError as error:
@@ -48,6 +49,13 @@ def postgres_url() -> Iterator[str]:
             yield urlunsplit(urlsplit(DATABASE_URL)._replace(path=f"/{name}"))
         finally:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def postgres_url() -> Iterator[str]:
+    """The address of an empty PostgreSQL database that is dropped after the test."""
+    with empty_database() as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

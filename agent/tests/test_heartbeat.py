@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import Agent
@@ -10,26 +11,32 @@ from contract_server import ContractServer, Problem, Request
 
 OFTEN = "import buildlogs_agent.heartbeat as h; h.HEARTBEAT_SECONDS = 0.05"
 BEAT = ("POST", "/api/v1/builds/1/heartbeat")
-VERBS = {
-    "build": ["build", "--builder", "b", "--", "sleep", "0.5"],
-    "run": ["run", "--builder", "b", "--", "sleep", "0.5"],
-    "step": ["step", "x", "--", "sleep", "0.5"],
-}
+VERBS = {"build": ["build", "--builder", "b"], "run": ["run", "--builder", "b"], "step": ["step", "x"]}
+UNTIL_THERE = "n=0; until [ -e {} ] || [ $((n+=1)) -gt 1000 ]; do sleep 0.02; done"
+"""A command that is silent, and ends when a file is there, or after 20 s."""
 
 
 @pytest.mark.parametrize(("verb", "status"), [("build", 200), ("run", 404), ("step", 200), ("step", 405)])
-def test_a_silent_writer_says_that_it_lives(agent: Agent, server: ContractServer, verb: str, status: int) -> None:
+def test_a_silent_writer_says_that_it_lives(
+    agent: Agent, server: ContractServer, tmp_path: Path, verb: str, status: int
+) -> None:
+    heard = tmp_path / "heard"
     if verb == "step":
         server.builds.append({"id": 1, "external_id": "e", "results": None})
 
     def answer(request: Request) -> None:
-        if request.path.endswith("/heartbeat") and status != 200:
+        if (request.method, request.path) != BEAT:
+            return
+        if server.requests.count(BEAT) >= 2:
+            heard.touch()
+        if status != 200:
             raise Problem(status)
 
     server.faults = answer
-    done = agent.run_on_a_machine_where(OFTEN, *VERBS[verb], env={"BUILDLOGS_BUILD": "1"})
+    command = [*VERBS[verb], "--", "sh", "-c", UNTIL_THERE.format(heard)]
+    done = agent.run_on_a_machine_where(OFTEN, *command, env={"BUILDLOGS_BUILD": "1"})
     assert (done.returncode, done.stderr) == (0, b"")
-    assert server.requests.count(BEAT) >= 2
+    assert heard.exists()
 
 
 def test_a_step_leaves_it_to_the_build_around_it(agent: Agent, server: ContractServer) -> None:

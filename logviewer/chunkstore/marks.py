@@ -6,12 +6,13 @@ from typing import NamedTuple
 from logviewer.chunkstore.checkpoint import MAX_SILENCES, Silence
 from logviewer.chunkstore.checkpoints import Checkpoints
 from logviewer.chunkstore.reader import LogReader
+from logviewer.chunkstore.stretch import longest_first
 
 MAX_GAPS = 100
 US_PER_SECOND = 1_000_000
 
-Rank = tuple[int, int]
-"""A silence as (µs, minus its line): the greater the longer, the earlier of two alike."""
+Rank = tuple[int, ...]
+"""A silence as (µs, minus its line): the greater the longer, the earlier of two alike; perhaps minus its checkpoint."""
 
 
 class Gaps(NamedTuple):
@@ -32,7 +33,6 @@ def read_gaps(reader: LogReader, limit: int = MAX_GAPS) -> Gaps:
     checkpoints = Checkpoints(reader)
     longest = _Longest(limit)
     crowded = _Longest(limit // MAX_SILENCES + 1)  # by the shortest silence kept where there are more than are kept
-    numbers: dict[Rank, int] = {}
     total = 0
     last = checkpoints.last()
     for number in range(1, last + 1):
@@ -41,19 +41,17 @@ def read_gaps(reader: LogReader, limit: int = MAX_GAPS) -> Gaps:
         for silence in checkpoint.longest:
             longest.add(_rank(silence))
         if checkpoint.silences > len(checkpoint.longest):
-            shortest = _rank(checkpoint.longest[-1])
-            numbers[shortest] = number
-            numbers.pop(crowded.add(shortest) or (-1, 0), None)
+            crowded.add((*_rank(checkpoint.longest[-1]), -number))
     rest = checkpoints.stretch(last).silences()
     total += len(rest)
     for silence in rest:
         longest.add(_rank(silence))
-    for shortest in sorted(crowded.ranks, reverse=True):
-        if shortest not in longest.ranks:
+    for *shortest, number in sorted(crowded.ranks, reverse=True):
+        if tuple(shortest) not in longest.ranks:
             break
-        for silence in checkpoints.stretch(numbers[shortest] - 1).silences():
-            if _rank(silence) < shortest:
-                longest.add(_rank(silence))
+        silences = checkpoints.stretch(-number - 1).silences()
+        for silence in longest_first(silences, len(silences))[MAX_SILENCES:]:  # two may be alike: all but those kept
+            longest.add(_rank(silence))
     return Gaps(total, sorted((-line, length_us / US_PER_SECOND) for length_us, line in longest.ranks))
 
 
@@ -64,12 +62,12 @@ class _Longest:
         self._limit = limit
         self.ranks: list[Rank] = []
 
-    def add(self, rank: Rank) -> Rank | None:
-        """Add a rank; return the one that is left out for it, perhaps itself."""
+    def add(self, rank: Rank) -> None:
+        """Add a rank; where that is one too many, the lowest goes."""
         if len(self.ranks) == self._limit:
-            return heappushpop(self.ranks, rank)
-        heappush(self.ranks, rank)
-        return None
+            heappushpop(self.ranks, rank)
+        else:
+            heappush(self.ranks, rank)
 
 
 def _rank(silence: Silence) -> Rank:

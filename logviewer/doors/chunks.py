@@ -83,7 +83,7 @@ def _parser(exchange: Exchange) -> Parse:
     if content_type != TEXT_TYPE:
         detail = f"Content-Type must be {CHUNK_STREAM_TYPE} or {TEXT_TYPE}, not {content_type[:80]!r}"
         raise BadRequest("Content-Type", detail, status=415, title="Unsupported media type")
-    number = CHANNEL_NAMES.get(channel or "stdout")
+    number = CHANNEL_NAMES.get("stdout" if channel is None else channel)
     if number is None:
         raise BadRequest("channel", f"channel must be one of {', '.join(CHANNEL_NAMES)}")
     return lambda body: [Entry(int(number), body, None)] if body else []

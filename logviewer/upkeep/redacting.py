@@ -128,15 +128,13 @@ def _redact(redaction: Redaction) -> LogFile:
 
 
 def _tell_database(redaction: Redaction, redacted: Redacted) -> LogFile:
-    with _overwriting_rows(), transaction.atomic():
+    with overwriting_rows(), transaction.atomic():
         log = get_log(redaction.log_id)
         build = lock_build(log.step.build_id)
         log = get_log(redaction.log_id)
         build.stored_bytes = None  # weighed anew
         _write_row(log, redacted)
-        # What was found in the text may quote it: it is looked for again, in the text as it is now.
-        for found in (Annotation, Fold, Inspection):
-            found.objects.filter(log=log).delete()
+        forget_findings(log)
         Redaction.objects.filter(pk=redaction.pk).delete()
         repeat_event(build, "logFinished", log.pk)
     announce.log_grew(log.pk, log.size)
@@ -151,9 +149,16 @@ def _write_row(log: LogFile, redacted: Redacted) -> None:
         log.completeness = Completeness.OMITTED
     log.form, log.stored_bytes = LogForm(redacted.form), redacted.stored_bytes
     log.redactions += 1
+    log.save()
+
+
+def forget_findings(log: LogFile) -> None:
+    """Delete what was found in a log's text, and may quote it: it is looked for again, in the text as it is now."""
+    for found in (Annotation, Fold, Inspection):
+        found.objects.filter(log=log).delete()
     log.errors = log.warnings = log.looked_bytes = 0
     log.looked_through = False
-    log.save()
+    log.save(update_fields=["errors", "warnings", "looked_bytes", "looked_through"])
 
 
 def _forget_put_aside(root: Path, key: str) -> None:
@@ -167,7 +172,7 @@ def _forget_put_aside(root: Path, key: str) -> None:
 
 
 @contextmanager
-def _overwriting_rows() -> Iterator[None]:
+def overwriting_rows() -> Iterator[None]:
     """While this lasts SQLite overwrites what it deletes, and afterwards it empties its write-ahead log.
 
     PostgreSQL keeps dead rows until its next vacuum, where only a superuser can look (ADR 26).

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from django.db import transaction
 
 from logviewer.chunkstore import ChunkStore, ChunkStoreError
 from logviewer.chunkstore.findings import Fault
+from logviewer.chunkstore.index import Index
 from logviewer.chunkstore.lock import LOCK_WAIT_SECONDS, lock
+from logviewer.chunkstore.opening import archived_name
 from logviewer.chunkstore.sealed import FRAME_BYTES, SealedText
 from logviewer.chunkstore.shapes import Form
 from logviewer.chunkstore.sources import LocalFile
@@ -24,10 +26,17 @@ from logviewer.chunkstore.verification import Verification
 from logviewer.intake.output import finish_log
 from logviewer.models import Completeness, LogFile, LogState
 from logviewer.upkeep.lost import put_aside
+from logviewer.upkeep.redacting import forget_findings, overwriting_rows
 from logviewer.upkeep.verification import Checked, LogFinding, check_log
 from logviewer.upkeep.weighing import forget
 
 FILE_MODE = 0o640
+LOST_FILES = frozenset({Fault.MISSING, Fault.NO_TEXT})
+"""Of an open log, these leave nothing that its writer could go on with."""
+
+OLD_INDEX = frozenset({Fault.SEALED_EARLY, Fault.SEALED_DIFFERS, Fault.DAMAGED, Fault.BAD_INDEX, Fault.SHORT_INDEX})
+"""Of a log that lies in the other store, these say that an index which lies here is an older one."""
+
 SEALED_BESIDE = frozenset({Fault.SEALED, Fault.SEALED_DIFFERS, Fault.SEALED_EARLY, Fault.TEXT_LEFT})
 """Faults of a sealed file that, where a text lies beside it, leave one of the two superfluous."""
 
@@ -54,8 +63,10 @@ def _repair_files(checked: Checked, verification: Verification, store: ChunkStor
     """Bring the log's files to a state that index and text agree on."""
     faults, files, form = checked.faults, verification.files, verification.form
     row = checked.row
-    if Fault.MISSING in faults and row.state != LogState.FINISHED and not row.size and not row.received:
-        store.create(row.key)
+    if faults & LOST_FILES and row.state != LogState.FINISHED:
+        _begin_anew(row, verification, store)
+    if form is Form.ARCHIVED and faults & OLD_INDEX:
+        _leave_to_archive(verification, store)
     if Fault.MARKS in faults:
         files.marks.unlink(missing_ok=True)
     if form is Form.PLAIN and faults & SEALED_BESIDE:
@@ -71,6 +82,38 @@ def _repair_files(checked: Checked, verification: Verification, store: ChunkStor
         store.append(row.key, [])
     if Fault.TORN in faults:
         store.append(row.key, [])  # as every append does first: cut back to the last whole record
+
+
+def _begin_anew(row: LogFile, verification: Verification, store: ChunkStore) -> None:
+    """Make an open log again whose text is gone, so that its writer can go on, or somebody give it up and delete it.
+
+    A notice in it says how many bytes it lost; an index without its text is put aside.
+    """
+    files, received = verification.files, row.received
+    with suppress(FileNotFoundError), _locked(files.index):
+        if files.text.exists() or files.sealed.exists():  # it came back
+            return
+        with closing(LocalFile(os.open(files.index, os.O_RDONLY | os.O_CLOEXEC))) as source:
+            index = Index(files.index, source)
+            if count := index.count():
+                received = max(received, index.record(count - 1).received)
+        for path in (files.index, files.tail, files.marks):
+            if path.exists():
+                put_aside(store.root, path)
+    store.create(row.key)
+    if received:
+        store.append(row.key, [], offset=0, skip=received)
+
+
+def _leave_to_archive(verification: Verification, store: ChunkStore) -> None:
+    """Put aside an index that lies here if the archive has one as well: what is there was whole when it went there."""
+    files = verification.files
+    if store.archive is None:
+        return
+    with suppress(FileNotFoundError), _locked(files.index):
+        store.archive.open(archived_name(files.key, files.index)).close()
+        if not files.text.exists() and not files.sealed.exists():
+            put_aside(store.root, files.index)
 
 
 @contextmanager
@@ -102,15 +145,20 @@ def _restore_text(sealed: Path, text: Path) -> None:
 def _repair_row(checked: Checked) -> None:
     """Bring the row to what the files say."""
     row, truth = checked.row, dict(checked.row_truth)
-    state = truth.pop("state", None)
-    if state == LogState.FINISHED:
+    state = truth.pop("state", row.state)
+    if state == LogState.FINISHED and row.state != LogState.FINISHED:
         finish_log(row, received=None, sha256=None, unverified=True)  # the one way in which a log is finished
-    elif state == LogState.OPEN:
+    elif state == LogState.OPEN and row.state != LogState.OPEN:
         truth |= {"state": state, "finished_at": None, "completeness": None}
         truth |= {"looked_through": False, "looked_bytes": 0}  # it may say more now: insight begins anew
+    elif state == LogState.FINISHED and truth.get("omitted"):
+        truth["completeness"] = Completeness.OMITTED
     elif row.completeness == Completeness.VERIFIED and {"sha256", "received"} & truth.keys():
         truth["completeness"] = Completeness.UNVERIFIED  # by a hash that the text does not have any more
-    if truth:
-        with transaction.atomic():
-            forget(row.step_id)
+    with overwriting_rows(), transaction.atomic():
+        forget(row.step_id)
+        if state == LogState.FINISHED and "omitted" in truth:  # redacted, perhaps, when the row had been copied
+            forget_findings(row)
+            truth["redactions"] = row.redactions + 1
+        if truth:
             LogFile.objects.filter(pk=row.pk).update(**truth)

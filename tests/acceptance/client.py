@@ -32,11 +32,11 @@ class Writer:
         return dict(answer.json())
 
     def new_log(self, name: str = "stdio", project: str = "demo", builder: str = "linux") -> dict[str, Any]:
-        """A new build with one step and one log; returns the log, with `build` and `step` ids added."""
+        """A new build with one step and one log; returns the log, with both their ids and the build's number."""
         build = self.post("/builds", {"project": project, "builder": builder})
         step = self.post(f"/builds/{build['id']}/steps", {"name": "compile"})
         log = self.post(f"/steps/{step['id']}/logs", {"name": name})
-        return {**log, "build": build["id"], "step": step["id"]}
+        return {**log, "build": build["id"], "step": step["id"], "number": build["number"]}
 
     def chunks(self, log_id: int, body: bytes, offset: int | None = None, skip: int | None = None) -> httpx.Response:
         headers = {"Content-Type": CHUNKS_TYPE}

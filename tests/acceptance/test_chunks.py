@@ -188,6 +188,7 @@ def test_a_body_of_the_full_size_is_taken(writer: Writer, log: dict[str, Any]) -
         ({"Upload-Offset": "0", "Upload-Skip": "x"}, {}, 400),
         ({"Content-Type": "application/json"}, {}, 415),
         ({"Content-Type": "text/plain"}, {"channel": "stdin"}, 400),
+        ({"Content-Type": "text/plain"}, {"channel": ""}, 400),
         ({}, {"channel": "stdout"}, 400),
     ],
 )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ TEXT = b"".join(
     for number in range(1, LINES + 1)
 )
 WAIT_SECONDS = 20
+SEARCHERS = 3
 
 
 @pytest.fixture
@@ -139,6 +142,7 @@ def holders(directory: Path) -> set[str]:
     return found
 
 
+@pytest.mark.bad_input("a log that is deleted or redacted while it is read")
 def test_deleting_and_redacting_what_is_being_read_breaks_no_reader(server: Server, admin: Writer) -> None:
     log = finished_log(admin)
     path = f"/logs/{log['id']}"
@@ -159,6 +163,49 @@ def test_deleting_and_redacting_what_is_being_read_breaks_no_reader(server: Serv
     for door in ("", "/raw", "/lines", "/marks", "/chunks", "/search?q=a", "/progressiveText"):
         assert admin.http.get(f"{path}{door}").status_code == 404
     assert "Traceback" not in server.log_path.read_text()
+
+
+@pytest.mark.bad_input("a line that is redacted while it is searched")
+def test_each_search_of_a_line_that_is_being_redacted_gives_it_as_it_was_or_as_it_is(
+    server: Server, admin: Writer
+) -> None:
+    log = finished_log(admin)
+    secret = SECRET.decode()
+    redacted, stopped = threading.Event(), threading.Event()
+    before, after = threading.Semaphore(0), threading.Semaphore(0)
+
+    def search(_: int) -> set[str]:
+        kinds = set()
+        with httpx.Client(base_url=admin.http.base_url, headers=admin.http.headers, timeout=30) as client:
+            while not stopped.is_set():
+                is_redacted = redacted.is_set()
+                answer = client.get(f"/logs/{log['id']}/search", params={"q": secret, "channels": "stdout"})
+                assert answer.status_code == 200, answer.text
+                hits = answer.json()["hits"]
+                for hit in hits:
+                    assert hit["n"] == SECRET_LINE
+                    shown = [hit["text"][start:stop] for start, stop in hit["spans"]]
+                    assert (set(hit["text"]), shown) == ({"*"}, []) or shown == [secret], hit
+                assert not is_redacted or secret not in answer.text.replace("\\", "")
+                kinds.add("before" if secret in str(hits) else "after")
+                (before if secret in str(hits) else after).release()
+        return kinds
+
+    with ThreadPoolExecutor(SEARCHERS) as pool:
+        searches = [pool.submit(search, number) for number in range(SEARCHERS)]
+        try:
+            for _ in range(SEARCHERS):
+                assert before.acquire(timeout=WAIT_SECONDS)
+            body = {"start": SECRET_LINE, "end": SECRET_LINE, "reason": "a password"}
+            assert admin.http.post(f"/logs/{log['id']}/redact", json=body).status_code == 200
+            redacted.set()
+            for _ in range(2 * SEARCHERS):
+                assert after.acquire(timeout=WAIT_SECONDS)
+        finally:
+            stopped.set()
+        kinds = set().union(*(search.result() for search in searches))
+    assert kinds == {"before", "after"}
+    assert admin.http.get(f"/logs/{log['id']}/search", params={"q": secret}).json()["total"] == 0
 
 
 def test_following_a_log_that_is_deleted_under_a_slow_reader_breaks_off(server: Server, admin: Writer) -> None:

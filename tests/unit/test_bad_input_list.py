@@ -27,6 +27,13 @@ REQUIRED_CASES = {
     "a token for another project",
     "an origin that is not allowed",
     "a start beyond the end",
+    "names at the ends of Unicode and of their length",
+    "names whose slugs collide",
+    "a number that many ask for at once",
+    "a log that is deleted or redacted while it is read",
+    "a line that is redacted while it is searched",
+    "retention while a log is written",
+    "a webhook to an address inside the network",
 }
 """What must be in the list whatever else is."""
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.test import Client
 
 from logviewer.models import LogFile, Step
-from tests.factories import bearer, make_build, make_step, make_token
+from tests.factories import bearer, make_build, make_builder, make_log, make_project, make_step, make_token
 from tests.integration.api.client import ApiClient
 
 NAMES = [
@@ -36,6 +37,7 @@ def writer(api: ApiClient) -> ApiClient:
     return api.with_token(make_token())
 
 
+@pytest.mark.bad_input("names at the ends of Unicode and of their length")
 @pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:30])
 def test_any_name_of_a_step_and_a_log_comes_back_and_leads_to_its_page(writer: ApiClient, name: str) -> None:
     build = make_build()
@@ -51,6 +53,37 @@ def test_any_name_of_a_step_and_a_log_comes_back_and_leads_to_its_page(writer: A
     assert b"<script>alert" not in page.content
 
 
+@pytest.mark.bad_input("names at the ends of Unicode and of their length")
+@pytest.mark.parametrize("name", NAMES, ids=lambda name: ascii(name)[:30])
+def test_any_name_of_a_project_a_token_and_an_account_comes_back_and_is_shown_as_text(
+    api: ApiClient, admin_client: Client, name: str
+) -> None:
+    project = make_project(public=True)
+    log = make_log(step=make_step(build=make_build(builder=make_builder(project=project))))
+    keeper = api.with_token(make_token(project=project, scopes=["read", "admin"]))
+    assert keeper.patch("/projects/demo", {"name": name}).json["name"] == name
+    assert keeper.post("/projects/demo/tokens", {"name": name, "scopes": ["read"]}).json["name"] == name
+    account = name[:150]
+    User.objects.create(username=account)
+    assert keeper.post("/projects/demo/members", {"user": account, "role": "viewer"}).json["user"] == account
+    assert keeper.get("/projects/demo").json["name"] == name
+    assert name in [token["name"] for token in keeper.get("/projects/demo/tokens").json["items"]]
+    assert [entry["target"] for entry in keeper.get("/audit").json["items"]][-1] == "demo"
+    for page in ("/", project.get_absolute_url(), log.get_absolute_url(), "/admin/logviewer/project/"):
+        shown = admin_client.get(page)
+        assert shown.status_code == 200
+        assert "<script>alert" not in shown.content.decode()
+    for page in (
+        f"/admin/logviewer/project/{project.pk}/change/",
+        "/admin/logviewer/token/",
+        "/admin/logviewer/auditentry/",
+    ):
+        shown = admin_client.get(page)
+        assert shown.status_code == 200
+        assert "<script>alert" not in shown.content.decode()
+
+
+@pytest.mark.bad_input("names whose slugs collide")
 def test_names_whose_slugs_collide_all_have_addresses_of_their_own(writer: ApiClient) -> None:
     build, step = make_build(), make_step(name="parent")
     names = ["a b", "a-b", "a  b", "A B", "a-b-2", "a.b", "编译", "編譯", "!", "x" * 200, "x" * 199, "x" * 63]

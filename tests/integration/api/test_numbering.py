@@ -56,6 +56,7 @@ def test_one_external_id_asked_for_at_once_gives_one_build() -> None:
     assert sorted(Build.objects.values_list("number", flat=True)) == list(range(1, EACH + 1))
 
 
+@pytest.mark.bad_input("a number that many ask for at once")
 def test_a_number_asked_for_at_once_is_given_once_and_the_others_are_told_that_it_is_taken() -> None:
     def ask(index: int) -> bool:
         try:
@@ -82,3 +83,12 @@ def test_one_log_asked_for_at_once_is_one_log() -> None:
     made = at_once(lambda index: create_log(step.pk, f"log {index % EACH}"))
     assert step.logs.count() == EACH
     assert sum(created.is_new for created in made) == EACH
+
+
+@pytest.mark.bad_input("names whose slugs collide")
+def test_names_whose_slugs_collide_at_once_all_have_slugs_of_their_own() -> None:
+    step = make_step()
+    names = [f"{'-' * number}a b" for number in range(len(ALL_NUMBERS))]
+    made = at_once(lambda index: create_log(step.pk, names[index]).log)
+    assert len({log.slug for log in made}) == len({log.key for log in made}) == len(names)
+    assert sorted(step.logs.values_list("name", flat=True)) == sorted(names)

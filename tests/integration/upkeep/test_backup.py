@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import shutil
 import sqlite3
 import subprocess
@@ -18,35 +17,19 @@ from pathlib import Path
 import pytest
 
 from logviewer.chunkstore import ChunkStore, Entry, Limits
+from tests.backup_commands import backup, manage, needs_commands, restore, shell
 from tests.unit.chunkstore import plain_format
 
 ROOT = Path(__file__).resolve().parents[3]
-DOCUMENT = ROOT / "docs" / "storage.md"
 LIMITS = Limits(20_000, 10_000)  # as in busy_server.py
 HOURS_AGO = time.time() - 7200
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("rsync") and shutil.which("sqlite3")), reason="the backup needs rsync and sqlite3"
-)
-
-
-def commands() -> list[str]:
-    """The lines of the document's backup: making the directory, database, indexes, the rest, the key."""
-    block = re.search(r"```sh\n(mkdir [^`]*)```", DOCUMENT.read_text())
-    assert block
-    lines = block.group(1).splitlines()
-    assert len(lines) == 5
-    return lines
+pytestmark = needs_commands
 
 
 def environment(data: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("BUILDLOGS_", "DJANGO_"))}
     return {**kept, "BUILDLOGS_DATA_DIR": str(data), "DATABASE_URL": f"sqlite:///{data / 'buildlogs.sqlite3'}"}
-
-
-def manage(data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, env=environment(data), capture_output=True, text=True, check=False)
 
 
 class BusyServer:
@@ -102,43 +85,45 @@ def payload(size: int) -> bytes:
     return bytes(text[:size])
 
 
-def restored(backup: Path, data: Path) -> list[dict[str, object]]:
+def restored(copy: Path, data: Path) -> list[dict[str, object]]:
     """Restore hours later, as the document says; what verifylogs --repair found."""
-    shutil.copytree(backup, data)
+    shutil.copytree(copy, data)
     for path in data.rglob("*.*"):
         os.utime(path, (HOURS_AGO, HOURS_AGO))
-    assert manage(data, "migrate", "--verbosity", "0").returncode == 0
-    repaired = manage(data, "verifylogs", "--repair", "--json")
+    *before, verify = restore()
+    for command in before:
+        done = manage(environment(data), *command)
+        assert done.returncode == 0, done.stderr
+    repaired = manage(environment(data), *verify, "--json")
     assert repaired.returncode == 0, repaired.stdout + repaired.stderr
-    checked = manage(data, "verifylogs")
+    checked = manage(environment(data), "verifylogs")
     assert checked.returncode == 0, checked.stdout + checked.stderr
     return [json.loads(line) for line in repaired.stdout.splitlines()]
 
 
 @pytest.mark.timeout(300)  # seven processes of Django, one after the other
 def test_a_copy_taken_while_logs_are_written_restores(tmp_path: Path) -> None:
-    data, backup = tmp_path / "data", tmp_path / "backup"
-    assert manage(data, "migrate", "--verbosity", "0").returncode == 0
-    make, database, indexes, rest, key = commands()
+    data, copy = tmp_path / "data", tmp_path / "backup"
+    assert manage(environment(data), "migrate", "--verbosity", "0").returncode == 0
+    lines = backup()
 
     def run(line: str) -> None:
-        shell = {**os.environ, "DATA": str(data), "BACKUP": str(backup)}
-        done = subprocess.run(["sh", "-euc", line], env=shell, capture_output=True, text=True, check=False)
-        assert done.returncode in (0, 24), done.stderr  # 24: files vanished, as the document says
+        shell(line, DATA=str(data), BACKUP=str(copy))
 
     with busy_server(data) as server:
         acknowledged = server.wait_for_bytes(200_000)
-        run(make)
-        run(database)
+        run(lines.directory)
+        run(lines.database)
         later = server.ask("create")
         server.wait_for_bytes(20_000)
-        run(indexes)
+        run(lines.indexes)
         server.wait_for_bytes(20_000)
         server.ask("seal")
-        run(rest)
-        run(key)
+        run(lines.rest)
+        run(lines.rest_again)
+        run(lines.key)
         server.wait_for_bytes(20_000)
-    found = restored(backup, tmp_path / "restored")
+    found = restored(copy, tmp_path / "restored")
     root = tmp_path / "restored" / "logs"
 
     mended = {str(finding["key"]) for finding in found[:-1]}
@@ -172,3 +157,24 @@ def test_a_copy_taken_while_logs_are_written_restores(tmp_path: Path) -> None:
     kept = (root / f"{server.limited}.log").read_bytes()
     assert kept.startswith(payload(LIMITS.max_bytes))
     assert kept.endswith(payload(received + 100)[-(LIMITS.max_tail_bytes // 2) :])
+
+
+def test_a_text_that_is_sealed_between_rsyncs_look_and_its_copy_is_in_the_copy(tmp_path: Path) -> None:
+    data, copy, commands = tmp_path / "data", tmp_path / "backup", tmp_path / "bin"
+    store = ChunkStore(data / "logs")
+    store.create("demo/stdio-1")
+    store.append("demo/stdio-1", [Entry(0, b"hello\n")])
+    store.finish("demo/stdio-1")
+    commands.mkdir()
+    late = commands / "rsync"  # had listed the text before it was sealed, and finds it gone
+    late.write_text(f"#!/bin/sh\n{shutil.which('rsync')} --exclude='stdio-1.log*' \"$@\"\nexit 24\n")
+    late.chmod(0o755)
+    lines, variables = backup(), {"DATA": str(data), "BACKUP": str(copy)}
+    shell(lines.directory, **variables)
+    shell(lines.indexes, **variables)
+    store.seal("demo/stdio-1")
+    shell(lines.rest, **variables, PATH=f"{commands}:{os.environ['PATH']}")
+    assert not (copy / "logs" / "demo" / "stdio-1.log.zst").exists()
+    shell(lines.rest_again, **variables)
+    assert plain_format.read(copy / "logs", "demo/stdio-1").text == b"hello\n"
+    store.close()

@@ -263,6 +263,32 @@ def test_a_log_with_bytes_whose_files_are_gone_stays_a_finding(logs_dir: Path) -
     assert not files(log)[1].exists()
 
 
+@pytest.mark.parametrize("left", ["nothing", "the index"])
+def test_an_open_log_whose_text_is_gone_goes_on_and_says_what_it_lost(logs_dir: Path, left: str) -> None:
+    log = written_log(finished=False)
+    LogFile.objects.filter(pk=log.pk).update(received=30)  # it lags
+    chunk_store().close()
+    chunk_store.cache_clear()
+    text, index, _sealed = files(log)
+    text.unlink()
+    if left == "nothing":
+        index.unlink()
+    lost = 36 if left == "the index" else 30
+    code, said = verifylogs("--repair")
+    assert code == 0
+    assert [finding["repaired"] for finding in said if "fault" in finding] == [True] * (len(said) - 1)
+    assert faults() == []
+    with chunk_store().reader(log.key) as reader:
+        assert b"%d bytes" % lost in reader.read(0, 1000)
+        assert (reader.end().received, reader.end().omitted) == (lost, lost)
+    assert append_output(log.pk, log.key, [Entry(0, b"on\n")], offset=lost).received == lost + 3
+    log.refresh_from_db()
+    finished = finish_log(log, received=lost + 3, sha256=None, unverified=False)
+    assert finished.completeness == Completeness.OMITTED
+    aside = logs_dir.parent / "lost+found"
+    assert [path.name for path in aside.rglob("*.idx")] == ([index.name] if left == "the index" else [])
+
+
 def test_the_text_beside_a_whole_sealed_file_goes(logs_dir: Path) -> None:
     log = written_log()
     seal(log)
@@ -314,6 +340,54 @@ def test_a_log_sealed_after_its_index_was_copied_becomes_plain_again(logs_dir: P
     assert (code, said[-1]["remaining"]) == (0, 0)
     assert files(log)[0].read_bytes() == payload()
     assert append_output(log.pk, log.key, [Entry(0, b"on\n")], offset=36).received == 39
+
+
+def test_a_row_from_before_a_redaction_forgets_what_it_quotes(logs_dir: Path) -> None:
+    log = written_log()
+    log.annotations.create(line=2, level="error", message="oops")
+    LogFile.objects.filter(pk=log.pk).update(errors=1, looked_bytes=36, looked_through=True)
+    chunk_store().redact(log.key, 2, 2)
+    age(log)
+    assert faults() == ["row-differs"]
+    assert verifylogs("--repair")[0] == 0
+    log.refresh_from_db()
+    assert not log.annotations.exists()
+    assert (log.errors, log.looked_bytes, log.looked_through, log.redactions) == (0, 0, False, 1)
+    assert (log.completeness, log.omitted, log.sha256) == (Completeness.OMITTED, 5, None)
+    assert faults() == []
+
+
+@pytest.mark.parametrize("is_old", ["without its end", "from before a redaction"])
+def test_an_old_index_of_a_log_that_has_moved_is_put_aside(
+    logs_dir: Path, file_archive: Archive, archive_directory: Path, is_old: str
+) -> None:
+    log = written_log(finished=False)
+    index = files(log)[1]
+    if is_old == "without its end":
+        old = index.read_bytes()
+        finish_log(log, received=None, sha256=None, unverified=True)
+    else:
+        finish_log(log, received=None, sha256=None, unverified=True)
+        old = index.read_bytes()
+        chunk_store().redact(log.key, 2, 2)
+    chunk_store().seal(log.key)
+    chunk_store().move(log.key)
+    LogFile.objects.filter(pk=log.pk).update(state="open", finished_at=None, text_sha256=None, completeness=None)
+    index.parent.mkdir(parents=True)
+    index.write_bytes(old)
+    age(log)
+    chunk_store.cache_clear()
+    assert verifylogs()[0] == 1
+    code, said = verifylogs("--repair")
+    assert (code, said[-1]["remaining"]) == (0, 0)
+    log.refresh_from_db()
+    assert (log.state, log.form) == ("finished", "archived")
+    assert not index.exists()
+    assert (logs_dir.parent / "lost+found" / f"{log.key}.idx").read_bytes() == old
+    with chunk_store().reader(log.key) as reader:
+        expected = payload() if is_old == "without its end" else payload().replace(b"oops", b"****", 1)
+        assert reader.read(0, 1000) == expected
+    assert (archive_directory / f"{log.key}.idx").is_file()
 
 
 def test_files_without_a_row_are_put_aside_never_deleted(logs_dir: Path) -> None:

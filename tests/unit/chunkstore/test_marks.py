@@ -317,6 +317,22 @@ def test_gaps_are_the_longest_silences_in_order(store: ChunkStore, steps: list[t
     assert found == Gaps(len(expected), sorted((line, float(-seconds)) for seconds, line in longest))
 
 
+@pytest.mark.parametrize("records", [3, 1000], ids=["many stretches", "one stretch"])
+@pytest.mark.parametrize("limit", [1, 3, 7, 100])
+def test_silences_that_are_alike_in_one_line_are_each_counted(
+    store: ChunkStore, monkeypatch: pytest.MonkeyPatch, records: int, limit: int
+):
+    """A progress bar of dots in one line: more alike than a checkpoint keeps, in more stretches than one."""
+    monkeypatch.setattr("logviewer.chunkstore.stretch.STRETCH_RECORDS", records)
+    for module in ("stretch", "marks"):
+        monkeypatch.setattr(f"logviewer.chunkstore.{module}.MAX_SILENCES", 2)
+    store.create(KEY)
+    for number in range(14):
+        store.append(KEY, [Entry(0, b".", number * 10 * SECOND_US)])
+    with store.reader(KEY) as reader:
+        assert read_gaps(reader, limit) == Gaps(13, [(1, 10.0)] * min(limit, 13))
+
+
 def test_no_gaps_of_none_are_refused(store: ChunkStore):
     with store.reader(KEY) as reader:
         assert read_gaps(reader) == Gaps(0, [])
