@@ -81,7 +81,7 @@ def _change_password_wrong(page: Page) -> None:
 
 def _without_its_cookie(page: Page) -> None:
     page.context.clear_cookies()
-    press("Sign in")(page)
+    _sign_in_wrong(page)
 
 
 def _choose_lines(page: Page) -> None:
@@ -124,6 +124,7 @@ ADMIN_SHOTS = (
     Shot("admin-project", f"{_ADMIN}/project/1/change/", "#project_form"),
     Shot("admin-project-add", f"{_ADMIN}/project/add/", "#project_form"),
     Shot("admin-project-wrong", f"{_ADMIN}/project/add/", ".errornote, #id_slug:invalid", then=press("Save")),
+    Shot("admin-retention", f"{_ADMIN}/project/1/retention/", ".desk-figures"),
     Shot("admin-builders", f"{_ADMIN}/builder/", "#result_list"),
     Shot("admin-builder", f"{_ADMIN}/builder/1/change/", "#builder_form"),
     Shot("admin-builds", f"{_ADMIN}/build/", "#result_list"),
