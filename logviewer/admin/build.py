@@ -176,7 +176,7 @@ class BuildAdmin(ActingAdmin[Build]):
     @admin.display(description="properties")
     def known(self, build: Build) -> SafeString | str:
         """What its writer said of it, to be read."""
-        return json_text(build.properties) if build.properties else ""
+        return json_text(build.properties) if build.properties else "-"
 
     @admin.display(description="title")
     def short_title(self, build: Build) -> str:

@@ -15,7 +15,7 @@ from logviewer.models import DamagedLog, Job, JobRun
 from logviewer.models.audit import target_text
 from logviewer.upkeep.retention.sentence import bytes_text
 
-BYTES = "_bytes"
+BYTES = " bytes"
 """How the names of counts that are bytes end."""
 
 if TYPE_CHECKING:
@@ -50,17 +50,20 @@ class JobRunInline(_RunTable):
 
 def counts_text(run: JobRun) -> str:
     """What a run did, in words: `12 sealed, 3.4 kB text`."""
-    return ", ".join(
-        f"{bytes_text(count) if name.endswith(BYTES) else count} {name.removesuffix(BYTES).replace('_', ' ')}"
-        for name, count in run.counts.items()
-    )
+    return ", ".join(_count_text(name.replace("_", " "), count) for name, count in run.counts.items()) or "-"
+
+
+def _count_text(name: str, count: int) -> str:
+    if name.endswith(BYTES):
+        return f"{bytes_text(count)} {name.removesuffix(BYTES)}"
+    return f"{count} {name.removesuffix('s') if count == 1 else name}"
 
 
 @admin.register(Job)
 class JobAdmin(OnlyLookedAt[Job]):
     """One job of upkeep."""
 
-    list_display = ["name", "now", "succeeded", "failed", "failures", "in_a_row", "took", "due_at"]
+    list_display = ["name", "now", "succeeded", "failed", "failures", "in_a_row", "took", "due"]
     fields = [
         *("name", "now", "succeeded_at", "failed_at", "failures", "failures_in_a_row", "took", "started_at", "due_at"),
         *("holder", "locked_until"),
@@ -89,6 +92,11 @@ class JobAdmin(OnlyLookedAt[Job]):
     def failed(self, job: Job) -> SafeString | str:
         """How long ago."""
         return age(job.failed_at)
+
+    @admin.display(description="next run", ordering="due_at")
+    def due(self, job: Job) -> SafeString | str:
+        """In how long."""
+        return age(job.due_at)
 
     @admin.display(description="in a row", ordering="failures_in_a_row")
     def in_a_row(self, job: Job) -> int:

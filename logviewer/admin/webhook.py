@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.noun import NounAdmin, OnlyLookedAt
-from logviewer.admin.words import age, json_text, toned
+from logviewer.admin.words import age, json_text, seconds_text, toned
 from logviewer.models import Delivery, Webhook, WebhookEvent
 from logviewer.models.webhook import MAX_URL_CHARACTERS
 from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
@@ -151,7 +151,7 @@ class WebhookAdmin(NounAdmin[Webhook]):
 class DeliveryAdmin(OnlyLookedAt[Delivery]):
     """What was, or is to be, told to a webhook: to look at, and to have sent again."""
 
-    list_display = ["name", "created", "webhook", "word", "stands", "status", "why", "attempts", "duration", "next"]
+    list_display = ["created", "webhook", "word", "stands", "status", "why", "attempts", "duration", "next", "name"]
     list_filter = ["state", "event", "webhook__project"]
     list_select_related = ["webhook__project"]
     search_fields = ["name", "webhook__project__slug"]
@@ -192,12 +192,12 @@ class DeliveryAdmin(OnlyLookedAt[Delivery]):
     @admin.display(description="took")
     def duration(self, delivery: Delivery) -> str:
         """How long the last attempt took."""
-        return "" if delivery.duration_ms is None else f"{delivery.duration_ms} ms"
+        return "" if delivery.duration_ms is None else seconds_text(delivery.duration_ms / 1000)
 
     @admin.display(description="next try", ordering="next_try_at")
-    def next(self, delivery: Delivery) -> Any:
-        """When it is tried again."""
-        return delivery.next_try_at
+    def next(self, delivery: Delivery) -> SafeString | str:
+        """In how long it is tried again."""
+        return age(delivery.next_try_at)
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """Who may change webhooks may have them told again."""

@@ -7,15 +7,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
+from django.utils.text import capfirst
+from django.utils.timesince import timesince, timeuntil
 
 from logviewer.upkeep.retention.sentence import bytes_text
 
 
 def age(then: datetime | None) -> SafeString | str:
-    """How long ago that was, in its largest unit, with the moment itself to point at."""
+    """How long ago that was, or in how long it is, in the largest unit, with the moment itself to point at."""
     if then is None:
         return ""
     return format_html(
@@ -24,6 +26,9 @@ def age(then: datetime | None) -> SafeString | str:
 
 
 def _ago(then: datetime) -> str:
+    if then > timezone.now():
+        text = timeuntil(then, depth=1)
+        return "in a moment" if text.startswith("0") else f"in {text}"
     text = timesince(then, depth=1)
     return "just now" if text.startswith("0") else f"{text} ago"
 
@@ -43,8 +48,10 @@ def details(known: Mapping[str, Any]) -> SafeString:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """A duration: `0.31 s`, `12 s`; empty where it is not known."""
-    return "" if seconds is None else f"{seconds:.3g} s"
+    """A duration: `84 ms`, `1.24 s`, `12 s`; empty where it is not known."""
+    if seconds is None:
+        return ""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
 
 
 def exact_bytes(count: int) -> str:
@@ -55,7 +62,7 @@ def exact_bytes(count: int) -> str:
 
 def toned(word: str) -> SafeString | str:
     """One of the words for how something stands or ended, in its colour (admin.css)."""
-    return format_html('<span class="desk-tone-{}">{}</span>', word.replace(" ", "-"), word) if word else ""
+    return format_html('<span class="desk-tone-{}">{}</span>', word.replace(" ", "-"), capfirst(word)) if word else ""
 
 
 def yes_or_no(value: bool) -> str:
