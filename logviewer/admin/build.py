@@ -12,7 +12,7 @@ from django.template.defaultfilters import truncatechars
 
 from logviewer.admin.acting import ActingAdmin
 from logviewer.admin.filters import DateFilter, ProjectFilter, word_filter
-from logviewer.admin.noun import MadeByIntake, Ordering
+from logviewer.admin.noun import MadeByIntake, Ordering, way_to
 from logviewer.admin.words import age, exact_bytes, json_text, toned, yes_or_no
 from logviewer.models import Build, BuildState, LogFile, Results, Step
 from logviewer.models.audit import target_text
@@ -39,11 +39,15 @@ class StepInline(_StepTable):
     """The steps of a build, to look at."""
 
     model = Step
-    fields = readonly_fields = ("number", "name", "state", "ended", "started_at", "finished_at")
+    fields = readonly_fields = ("number", "way", "state", "ended", "started_at", "finished_at")
     can_delete = False
-    show_change_link = True
     extra = max_num = 0
     verbose_name_plural = f"steps, the first {MAX_INLINE_ROWS}"
+
+    @admin.display(description="name")
+    def way(self, step: Step) -> SafeString:
+        """The way to its own page."""
+        return way_to(step, step.name)
 
     @admin.display(description="results")
     def ended(self, step: Step) -> SafeString | str:
@@ -61,11 +65,15 @@ class LogFileInline(_LogFileTable):
     """The logs of a step, to look at."""
 
     model = LogFile
-    fields = readonly_fields = ("name", "type", "state", "text", "lines", "omitted_of", "completeness")
+    fields = readonly_fields = ("way", "type", "state", "text", "lines", "omitted_of", "completeness")
     can_delete = False
-    show_change_link = True
     extra = max_num = 0
     verbose_name_plural = f"log files, the first {MAX_INLINE_ROWS}"
+
+    @admin.display(description="name")
+    def way(self, log: LogFile) -> SafeString:
+        """The way to its own page."""
+        return way_to(log, log.name)
 
     @admin.display(description="text")
     def text(self, log: LogFile) -> str:
@@ -214,7 +222,7 @@ class StepAdmin(MadeByIntake[Step]):
     """One command of a build."""
 
     actions = None
-    list_display = ["__str__", "name", "state", "ended", "started_at", "finished_at", "page"]
+    list_display = ["__str__", "name", "state", "ended", "started", "finished", "page"]
     list_filter = [ProjectFilter]
     list_select_related = ["build__builder__project"]
     sortable_by = ()
@@ -226,6 +234,16 @@ class StepAdmin(MadeByIntake[Step]):
     def ended(self, step: Step) -> SafeString | str:
         """In its colour."""
         return toned(step.results or "")
+
+    @admin.display(description="started")
+    def started(self, step: Step) -> SafeString | str:
+        """How long ago."""
+        return age(step.started_at)
+
+    @admin.display(description="finished")
+    def finished(self, step: Step) -> SafeString | str:
+        """How long ago."""
+        return age(step.finished_at)
 
     def get_ordering(self, request: HttpRequest) -> Ordering:
         """Newest first; steps are in no index by their times."""

@@ -64,6 +64,12 @@ class NounAdmin(_ModelAdmin[Noun]):
         return super().render_change_form(request, context, *args, **kwargs)
 
 
+def way_to(noun: models.Model, name: str) -> SafeString:
+    """A link to something's own page in the admin."""
+    address = reverse(f"admin:{noun._meta.app_label}_{noun._meta.model_name}_change", args=[noun.pk])
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, name)
+
+
 def entries_of(noun: models.Model) -> dict[str, str]:
     """What to ask the audit log's list for, for the entries of something; nothing where it has none."""
     match noun:

@@ -9,14 +9,13 @@ from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter
-from logviewer.admin.noun import NounAdmin
+from logviewer.admin.noun import NounAdmin, way_to
 from logviewer.admin.words import age, toned
 from logviewer.models import Act, AuditEntry, Project, Token, TokenScope
 from logviewer.upkeep.membership import issue_token, revoke_token
@@ -64,7 +63,7 @@ class TokenInline(_TokenTable):
     @admin.display(description="name")
     def way(self, token: Token) -> SafeString:
         """The way to its own page."""
-        return format_html('<a href="{}">{}</a>', reverse("admin:logviewer_token_change", args=[token.pk]), token.name)
+        return way_to(token, token.name)
 
     @admin.display(description="scopes")
     def scope_words(self, token: Token) -> str:

@@ -92,6 +92,16 @@ def test_builds_are_found_chosen_shown_pinned_and_written_down(desk: Page, build
     expect(row).to_contain_text("an auditor asks for them")
 
 
+def test_a_build_leads_to_its_steps_and_they_to_their_logs(desk: Page, builds: list[str]) -> None:
+    desk.get_by_role("link", name="Builds", exact=True).first.click()
+    search(desk, builds[0])
+    desk.get_by_role("link", name=builds[0], exact=True).click()
+    expect(desk.get_by_role("heading", level=1)).to_have_text(f"Build {builds[0]}")
+    desk.locator(".inline-group").get_by_role("link").click()
+    desk.locator(".inline-group").get_by_role("link").click()
+    expect(desk.get_by_role("heading", level=1)).to_contain_text(f"Log file {builds[0]}")
+
+
 def test_lines_are_redacted_and_the_audit_log_says_so(desk: Page, builds: list[str]) -> None:
     desk.get_by_role("link", name="Logs", exact=True).click()
     search(desk, builds[0])
