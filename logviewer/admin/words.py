@@ -35,7 +35,7 @@ def _ago(then: datetime) -> str:
 
 def json_text(value: Any) -> SafeString:
     """JSON, indented, to be read."""
-    return format_html('<pre class="desk-json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
+    return format_html('<pre class="desk-json" tabindex="0">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False))
 
 
 def details(known: Mapping[str, Any]) -> SafeString:

@@ -125,6 +125,17 @@ def test_lines_are_redacted_and_the_audit_log_says_so(desk: Page, builds: list[s
     expect(desk.locator("#content")).to_contain_text("a token was printed")
 
 
+def test_every_field_has_a_name_also_in_rows_that_are_added(desk: Page, site: Site) -> None:
+    desk.goto("/admin/logviewer/project/1/change/")
+    desk.get_by_role("button", name="Add another Member").click()
+    row = desk.locator("#members-0")
+    for name in ("User", "Group"):
+        expect(row.locator(".select2-selection").and_(row.get_by_role("combobox", name=name))).to_be_visible()
+    expect(row.get_by_role("combobox", name="Role")).to_be_visible()
+    desk.goto("/admin/logviewer/token/add/")
+    expect(desk.get_by_role("textbox", name="Expires at (UTC), time")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [1280, 360])
 def test_every_column_of_a_list_can_be_reached(desk: Page, site: Site, builds: list[str], width: int) -> None:
     site.run(_ADD_WEBHOOK)
