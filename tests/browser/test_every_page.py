@@ -12,7 +12,7 @@ from tests.browser.gallery import Gallery
 from tests.browser.site import serving
 from tests.browser.watcher import Watcher, overflow
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]  # 200 visits before the first test
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(800)]  # 180 visits before the first test
 
 
 @pytest.fixture(scope="module")
