@@ -121,6 +121,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
             ],
+            "libraries": {"desk": "logviewer.admin.tags"},
         },
     },
 ]
@@ -181,6 +182,7 @@ if OIDC:  # else nothing of allauth is loaded (ADR 29)
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
 USE_I18N = False
+FORMAT_MODULE_PATH = "buildlogs.formats"  # times as 2026-11-30 12:15:07 UTC
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

@@ -10,8 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from tests.browser.content import filled
-from tests.browser.gallery import ACCOUNT, ADMIN_SHOTS, EMPTY, SHOTS, Gallery
+from tests.browser.gallery import Gallery
 from tests.browser.site import serving
 from tests.browser.watcher import chromium_at
 from tests.services import find_chromium
@@ -19,8 +18,8 @@ from tests.services import find_chromium
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def take(directory: Path, executable: Path) -> list[str]:
-    """Keep the pictures in `directory`; returns what is wrong with which page."""
+def take(directory: Path, executable: Path, only: str) -> tuple[int, list[str]]:
+    """Keep the pictures in `directory`; returns of how many pages those are, and what is wrong with which."""
     directory.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory(prefix="buildlogs-screenshots-") as data_dir,
@@ -28,11 +27,7 @@ def take(directory: Path, executable: Path) -> list[str]:
         chromium_at(executable) as browser,
     ):
         gallery = Gallery(site, browser, directory)
-        gallery.show([EMPTY])
-        with filled(site):
-            gallery.show(SHOTS)
-            gallery.show([*ADMIN_SHOTS, *ACCOUNT], signed_in=True)
-        return gallery.faults
+        return gallery.show_all(only), gallery.faults
 
 
 def main() -> int:
@@ -41,12 +36,13 @@ def main() -> int:
         prog="script/screenshots", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("directory", nargs="?", type=Path, default=ROOT / "build" / "screenshots")
-    directory = parser.parse_args().directory
+    parser.add_argument("--only", metavar="NAME", default="", help="pages whose names begin so, such as admin")
+    given = parser.parse_args()
     executable = find_chromium()
     if executable is None:
         parser.error("needs Chromium: install it, or name one with BUILDLOGS_TEST_CHROMIUM=/path/to/chromium")
-    faults = take(directory, executable)
-    print(f"pictures of {len(SHOTS) + len(ADMIN_SHOTS) + 1} pages are in {directory}")
+    count, faults = take(given.directory, executable, given.only)
+    print(f"pictures of {count} pages are in {given.directory}")
     for fault in faults:
         print(f"fault: {fault}", file=sys.stderr)
     return 1 if faults else 0

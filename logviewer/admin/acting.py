@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 
-from logviewer.admin.noun import MadeByIntake, Noun
-from logviewer.models import Act, Actor
+from logviewer.admin.noun import MadeByIntake, Noun, Tools
+from logviewer.models import Act, Actor, Build, LogFile
 from logviewer.models.audit import MAX_REASON_CHARACTERS
 from logviewer.resources.shapes import API_PATH, log_links
 from logviewer.upkeep import acts
@@ -42,14 +42,14 @@ DONE = {
     Act.DELETE: "deleted",
 }
 WHAT = {
-    Act.SEAL: "Their text becomes a compressed file each. That is what upkeep does by itself, sooner or later.",
-    Act.VERIFY: "Their files are read from end to end, and compared with what the database says. Nothing is changed.",
-    Act.MOVE: "Their files go to the other store, from where they are read as before.",
-    Act.PIN: "Neither retention nor anybody deletes them, until they are unpinned.",
-    Act.UNPIN: "They may be deleted again, by retention too.",
-    Act.CLOSE: "What is still open of them is finished as it is, now; they end with the results exception.",
+    Act.SEAL: "Their text is compressed for good, a file for each log. Upkeep does that by itself, sooner or later.",
+    Act.VERIFY: "Their files are read from end to end and compared with what the database says. Nothing is changed.",
+    Act.MOVE: "Their files go to the other store, and are read from there as before.",
+    Act.PIN: "Until they are unpinned neither retention nor anybody else deletes them.",
+    Act.UNPIN: "From then on they may be deleted, by retention as well.",
+    Act.CLOSE: "What is still open of them is finished now, as it is; the builds end with the results exception.",
     Act.EXPORT: "As text: one log as a file, several as a zip.",
-    Act.DELETE: "Their files go, then their rows. Nothing brings them back.",
+    Act.DELETE: "They are gone for good, with all of their files. Nothing brings them back.",
 }
 """What an act means, before it is confirmed."""
 
@@ -57,6 +57,9 @@ LOOKING = frozenset({Act.VERIFY, Act.EXPORT})
 """Acts that change nothing: whoever may look may do them."""
 
 MAX_ID_CHARACTERS = 19
+
+FROM_PAGE, FROM_LIST = "page", "list"
+"""Where an act was chosen, and is gone back to: on the page of one, or in the list, filtered as this query says."""
 
 
 class ActingAdmin(MadeByIntake[Noun]):
@@ -81,7 +84,7 @@ class ActingAdmin(MadeByIntake[Noun]):
     def _chooser(self, act: Act) -> Callable[[Any, HttpRequest, QuerySet[Any]], HttpResponse | None]:
         def choose(model_admin: Any, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
             ids = list(queryset.values_list("pk", flat=True)[: MAX_NOUNS + 1])
-            return self._shown(request, act, ids)
+            return self._shown(request, act, ids, {FROM_LIST: request.GET.urlencode()})
 
         return choose
 
@@ -90,13 +93,14 @@ class ActingAdmin(MadeByIntake[Noun]):
         name = f"{self.opts.app_label}_{self.opts.model_name}_act"
         return [path("act/<slug:word>/", self.admin_site.admin_view(self.act_view), name=name), *super().get_urls()]
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        """The page of one, with the ways to its acts."""
-        may = [(act.value, capfirst(TITLES[act])) for act in acts.ACTS if self.may(request, act)]
-        context |= {"desk_acts": may, "desk_act_address": f"admin:{self.opts.app_label}_{self.opts.model_name}_act"}
-        return super().render_change_form(request, context, *args, **kwargs)
+    def tools(self, request: HttpRequest, noun: Noun) -> Tools:
+        """The acts that make sense as it stands, each by way of its preview; then the others' buttons."""
+        assert isinstance(noun, (Build, LogFile))
+        may = [act for act in acts.ACTS if self.may(request, act) and acts.makes_sense(act, noun)]
+        return [
+            *((f"{self._act_address(act)}?ids={noun.pk}&{FROM_PAGE}=1", capfirst(TITLES[act])) for act in may),
+            *super().tools(request, noun),
+        ]
 
     def act_view(self, request: HttpRequest, word: str) -> HttpResponse:
         """Show what the act would do to `?ids=1,2`; with POST and `confirmed`, do it."""
@@ -107,12 +111,12 @@ class ActingAdmin(MadeByIntake[Noun]):
         ids = _ids(fields.get("ids", ""))
         if not ids:
             self.message_user(request, "Nothing was chosen.", messages.WARNING)
-            return self._back()
+            return HttpResponseRedirect(self._list_address())
         if request.method == "POST" and "confirmed" in request.POST:
             return self._done(request, act, ids)
-        return self._shown(request, act, ids) or self._back()
+        return self._shown(request, act, ids, fields) or self._back(fields, act, ids)
 
-    def _shown(self, request: HttpRequest, act: Act, ids: list[int]) -> HttpResponse | None:
+    def _shown(self, request: HttpRequest, act: Act, ids: list[int], fields: Mapping[str, Any]) -> HttpResponse | None:
         """The page that asks; None where there is too much, which a message says."""
         if not self.may(request, act):
             raise PermissionDenied
@@ -129,8 +133,10 @@ class ActingAdmin(MadeByIntake[Noun]):
             "is_final": act is Act.DELETE,
             "preview": acts.preview(selection),
             "ids": ",".join(map(str, ids)),
-            "address": reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[act.value]),
+            "address": self._act_address(act),
             "list_address": self._list_address(),
+            "back_address": self._back_address(fields, act, ids),
+            "kept": [(name, fields[name]) for name in (FROM_PAGE, FROM_LIST) if fields.get(name)],
             "max_reason": MAX_REASON_CHARACTERS,
         }
         return TemplateResponse(request, "admin/act.html", context)
@@ -138,13 +144,13 @@ class ActingAdmin(MadeByIntake[Noun]):
     def _done(self, request: HttpRequest, act: Act, ids: list[int]) -> HttpResponse:
         selection = self._selection(request, act, ids)
         if selection is None:
-            return self._back()
+            return self._back(request.POST, act, ids)
         reason = request.POST.get("reason", "").replace("\0", "").strip()[:MAX_REASON_CHARACTERS]
         outcome = acts.perform(selection, actor_of(request), reason)
         if act is Act.EXPORT and outcome.done:
             return HttpResponseRedirect(_download(selection))
         self._tell(request, selection, outcome)
-        return self._back()
+        return self._back(request.POST, act, ids)
 
     def _selection(self, request: HttpRequest, act: Act, ids: list[int]) -> Selection | None:
         try:
@@ -169,11 +175,21 @@ class ActingAdmin(MadeByIntake[Noun]):
             late = f"{_count(outcome.not_reached, noun)} not reached in {acts.MAX_SECONDS:.0f} s: do it again."
             self.message_user(request, late, messages.WARNING)
 
+    def _act_address(self, act: Act) -> str:
+        return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[act.value])
+
     def _list_address(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
-    def _back(self) -> HttpResponse:
-        return HttpResponseRedirect(self._list_address())
+    def _back_address(self, fields: Mapping[str, Any], act: Act, ids: list[int]) -> str:
+        """Where the act was chosen: its filters are still there. What is deleted has no page any more."""
+        if fields.get(FROM_PAGE) and len(ids) == 1 and act is not Act.DELETE:
+            return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=ids)
+        query = QueryDict(fields.get(FROM_LIST, "")).urlencode()
+        return f"{self._list_address()}?{query}" if query else self._list_address()
+
+    def _back(self, fields: Mapping[str, Any], act: Act, ids: list[int]) -> HttpResponse:
+        return HttpResponseRedirect(self._back_address(fields, act, ids))
 
 
 def _ids(text: str) -> list[int]:

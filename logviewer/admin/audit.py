@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.filters import DateFilter, ProjectFilter, word_filter
-from logviewer.admin.noun import BoundedAdmin, OnlyLookedAt, Ordering, age
+from logviewer.admin.noun import BoundedAdmin, OnlyLookedAt, Ordering
+from logviewer.admin.words import age, details
 from logviewer.models import Act, AuditEntry
 from logviewer.upkeep.choosing import parse_name
 
@@ -56,7 +55,7 @@ class AuditEntryAdmin(OnlyLookedAt[AuditEntry], BoundedAdmin[AuditEntry]):
     list_filter = [ActFilter, AuditProjectFilter, WhenFilter]
     sortable_by = ()
     search_fields = ["pk"]
-    search_help_text = "project, project/builder, project/builder #number, or who did it"
+    search_help_text = "Project, project/builder, project/builder #number, or who did it"
     fields = ("at", "act", "actor", "target", "project_slug", "build_number", "log_id", "reason", "told")
     readonly_fields = fields
 
@@ -95,4 +94,4 @@ class AuditEntryAdmin(OnlyLookedAt[AuditEntry], BoundedAdmin[AuditEntry]):
     @admin.display(description="details")
     def told(self, entry: AuditEntry) -> SafeString:
         """What else is known of it."""
-        return format_html("<pre>{}</pre>", json.dumps(entry.details, indent=2, ensure_ascii=False))
+        return details(entry.details)

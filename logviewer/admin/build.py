@@ -8,13 +8,16 @@ from typing import TYPE_CHECKING, Any
 from django.contrib import admin
 from django.db.models import Count, QuerySet, Sum
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat, truncatechars
+from django.template.defaultfilters import truncatechars
 
 from logviewer.admin.acting import ActingAdmin
 from logviewer.admin.filters import DateFilter, ProjectFilter, word_filter
-from logviewer.admin.noun import MadeByIntake, Ordering, age
+from logviewer.admin.noun import MadeByIntake, Ordering, way_to
+from logviewer.admin.words import age, exact_bytes, json_text, toned, yes_or_no
 from logviewer.models import Build, BuildState, LogFile, Results, Step
+from logviewer.models.audit import target_text
 from logviewer.upkeep import acts
+from logviewer.upkeep.retention.sentence import bytes_text
 from logviewer.upkeep.weighing import TAKEN_BYTES
 
 if TYPE_CHECKING:
@@ -25,7 +28,8 @@ if TYPE_CHECKING:
 else:  # takes no types in brackets while it runs
     _StepTable = _LogFileTable = admin.TabularInline
 
-TITLE_CHARACTERS = 40
+TITLE_CHARACTERS = 60
+BRANCH_CHARACTERS = 24
 
 MAX_INLINE_ROWS = 100
 """Steps of a build, and logs of a step, on its page: there are builds with thousands."""
@@ -35,11 +39,20 @@ class StepInline(_StepTable):
     """The steps of a build, to look at."""
 
     model = Step
-    fields = readonly_fields = ("number", "name", "state", "results", "started_at", "finished_at")
+    fields = readonly_fields = ("number", "way", "state", "ended", "started_at", "finished_at")
     can_delete = False
-    show_change_link = True
     extra = max_num = 0
     verbose_name_plural = f"steps, the first {MAX_INLINE_ROWS}"
+
+    @admin.display(description="name")
+    def way(self, step: Step) -> SafeString:
+        """The way to its own page."""
+        return way_to(step, step.name)
+
+    @admin.display(description="results")
+    def ended(self, step: Step) -> SafeString | str:
+        """In its colour."""
+        return toned(step.results or "")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Step]:
         """Those of the build that is shown."""
@@ -52,11 +65,25 @@ class LogFileInline(_LogFileTable):
     """The logs of a step, to look at."""
 
     model = LogFile
-    fields = readonly_fields = ("name", "type", "state", "size", "lines", "received", "omitted", "completeness")
+    fields = readonly_fields = ("way", "type", "state", "text", "lines", "omitted_of", "completeness")
     can_delete = False
-    show_change_link = True
     extra = max_num = 0
     verbose_name_plural = f"log files, the first {MAX_INLINE_ROWS}"
+
+    @admin.display(description="name")
+    def way(self, log: LogFile) -> SafeString:
+        """The way to its own page."""
+        return way_to(log, log.name)
+
+    @admin.display(description="text")
+    def text(self, log: LogFile) -> str:
+        """How much text it has."""
+        return exact_bytes(log.size)
+
+    @admin.display(description="omitted")
+    def omitted_of(self, log: LogFile) -> str:
+        """How much was not kept."""
+        return exact_bytes(log.omitted) if log.omitted else ""
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogFile]:
         """Those of the step that is shown."""
@@ -91,7 +118,9 @@ class BuildAdmin(ActingAdmin[Build]):
     """One run of a builder."""
 
     noun = acts.Noun.BUILD
-    list_display = ["name", "short_title", "state", "results", "branch", "pin", "logs", "size", "stored", "started"]
+    list_display = [
+        *("name", "short_title", "state", "ended", "short_branch", "pin", "logs", "size", "stored", "started"),
+    ]
     list_filter = [
         word_filter("state", BuildState, common="finished"),
         word_filter("results", Results),
@@ -101,12 +130,18 @@ class BuildAdmin(ActingAdmin[Build]):
     ]
     list_select_related = ["builder__project"]
     sortable_by = ["started"]
-    fields = [
-        *("builder", "number", "external_id", "title", "branch", "revision", "reason", "origin_url", "properties"),
-        *("state", "results", "pinned", "started_at", "finished_at", "heartbeat_at", "abandoned_at"),
-        *("ended_by_silence", "version", "page"),
+    fieldsets = [
+        (None, {"fields": ["builder", "number", "title", "state", "results", "is_pinned", "page"]}),
+        (
+            "Where it comes from",
+            {"fields": ["external_id", "branch", "revision", "reason", "origin_url", "known"]},
+        ),
+        (
+            "Times",
+            {"fields": ["started_at", "finished_at", "heartbeat_at", "abandoned_at", "silenced", "version"]},
+        ),
     ]
-    readonly_fields = ["version", "page"]
+    readonly_fields = ["version", "page", "is_pinned", "known", "silenced"]
     inlines = [StepInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Build]:
@@ -124,7 +159,32 @@ class BuildAdmin(ActingAdmin[Build]):
     @admin.display(description="build")
     def name(self, build: Build) -> str:
         """As people call it."""
-        return f"{build.builder.project.slug}/{build.builder.slug} #{build.number}"
+        return target_text(build)
+
+    @admin.display(description="results")
+    def ended(self, build: Build) -> SafeString | str:
+        """In its colour."""
+        return toned(build.results or "")
+
+    @admin.display(description="branch")
+    def short_branch(self, build: Build) -> str:
+        """The beginning of its name."""
+        return truncatechars(build.branch, BRANCH_CHARACTERS)
+
+    @admin.display(description="pinned")
+    def is_pinned(self, build: Build) -> str:
+        """In a word."""
+        return "yes: it stays until it is unpinned" if build.pinned else "no"
+
+    @admin.display(description="ended by silence")
+    def silenced(self, build: Build) -> str:
+        """In a word."""
+        return yes_or_no(build.ended_by_silence)
+
+    @admin.display(description="properties")
+    def known(self, build: Build) -> SafeString | str:
+        """What its writer said of it, to be read."""
+        return json_text(build.properties) if build.properties else "-"
 
     @admin.display(description="title")
     def short_title(self, build: Build) -> str:
@@ -143,13 +203,13 @@ class BuildAdmin(ActingAdmin[Build]):
 
     @admin.display(description="text")
     def size(self, build: Build) -> str:
-        """How much its builders had to say."""
-        return filesizeformat(vars(build)["sums"][1])
+        """How much text its logs have."""
+        return bytes_text(vars(build)["sums"][1])
 
     @admin.display(description="stored")
     def stored(self, build: Build) -> str:
         """How much that takes up."""
-        return filesizeformat(vars(build)["sums"][2])
+        return bytes_text(vars(build)["sums"][2])
 
     @admin.display(description="started", ordering="started_at")
     def started(self, build: Build) -> SafeString | str:
@@ -162,13 +222,28 @@ class StepAdmin(MadeByIntake[Step]):
     """One command of a build."""
 
     actions = None
-    list_display = ["__str__", "name", "state", "results", "started_at", "finished_at", "page"]
+    list_display = ["__str__", "name", "state", "ended", "started", "finished", "page"]
     list_filter = [ProjectFilter]
     list_select_related = ["build__builder__project"]
     sortable_by = ()
     fields = ["build", "number", "name", "slug", "state", "results", "started_at", "finished_at", "page"]
     readonly_fields = ["page"]
     inlines = [LogFileInline]
+
+    @admin.display(description="results")
+    def ended(self, step: Step) -> SafeString | str:
+        """In its colour."""
+        return toned(step.results or "")
+
+    @admin.display(description="started")
+    def started(self, step: Step) -> SafeString | str:
+        """How long ago."""
+        return age(step.started_at)
+
+    @admin.display(description="finished")
+    def finished(self, step: Step) -> SafeString | str:
+        """How long ago."""
+        return age(step.finished_at)
 
     def get_ordering(self, request: HttpRequest) -> Ordering:
         """Newest first; steps are in no index by their times."""

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import filesizeformat
 
 from logviewer.admin.acting import ActingAdmin
 from logviewer.admin.filters import DateFilter, FormFilter, ProjectFilter, word_filter
-from logviewer.admin.noun import age
 from logviewer.admin.redaction import RedactingAdmin
-from logviewer.models import Completeness, LogFile, LogForm, LogState, LogType
+from logviewer.admin.words import age, exact_bytes
+from logviewer.models import Completeness, LogFile, LogState, LogType
+from logviewer.models.audit import target_text
 from logviewer.upkeep import acts
+from logviewer.upkeep.retention.sentence import bytes_text
+from logviewer.upkeep.weighing import taken_bytes
 
 if TYPE_CHECKING:
     from django.utils.safestring import SafeString
@@ -43,11 +45,16 @@ class LogFileAdmin(RedactingAdmin, ActingAdmin[LogFile]):
     list_select_related = ["step__build__builder__project"]
     sortable_by = ["stored", "started"]
     search_help_text = "An id, project, project/builder, project/builder #number, or a storage key"
-    fields = [
-        *("step", "name", "slug", "type", "state", "completeness", "size", "lines", "received", "omitted", "sha256"),
-        *("text_sha256", "form", "stored_bytes", "storage_key", "started_at", "finished_at", "written_at", "page"),
+    fieldsets = [
+        (None, {"fields": ["step", "name", "slug", "type", "state", "page"]}),
+        (
+            "Text",
+            {"fields": ["text", "lines", "received_of", "omitted_exact", "completeness", "sha256", "text_sha256"]},
+        ),
+        ("Storage", {"fields": ["form", "taken", "storage_key"]}),
+        ("Times", {"fields": ["started_at", "finished_at", "written_at"]}),
     ]
-    readonly_fields = ["page"]
+    readonly_fields = ["page", "text", "received_of", "omitted_exact", "taken"]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[LogFile], search_term: str
@@ -61,23 +68,42 @@ class LogFileAdmin(RedactingAdmin, ActingAdmin[LogFile]):
     @admin.display(description="log")
     def name_of(self, log: LogFile) -> str:
         """As people call it."""
-        build = log.step.build
-        return f"{build.builder.project.slug}/{build.builder.slug} #{build.number} {log.step.slug}/{log.slug}"
+        return target_text(log)
 
     @admin.display(description="text")
     def size_of(self, log: LogFile) -> str:
         """How much text it has."""
-        return filesizeformat(log.size)
+        return bytes_text(log.size)
 
     @admin.display(description="stored", ordering="stored_bytes")
     def stored(self, log: LogFile) -> str:
         """How much that takes up, once it is sealed."""
-        return filesizeformat(log.size if log.form == LogForm.PLAIN else log.stored_bytes)
+        return bytes_text(taken_bytes(log))
 
     @admin.display(description="omitted")
     def omitted_of(self, log: LogFile) -> str:
         """How much was not kept."""
-        return filesizeformat(log.omitted) if log.omitted else ""
+        return bytes_text(log.omitted) if log.omitted else ""
+
+    @admin.display(description="size")
+    def text(self, log: LogFile) -> str:
+        """As `size_of`, to the byte."""
+        return exact_bytes(log.size)
+
+    @admin.display(description="received")
+    def received_of(self, log: LogFile) -> str:
+        """How much its writer sent."""
+        return exact_bytes(log.received)
+
+    @admin.display(description="omitted")
+    def omitted_exact(self, log: LogFile) -> str:
+        """As `omitted_of`, to the byte."""
+        return exact_bytes(log.omitted)
+
+    @admin.display(description="stored")
+    def taken(self, log: LogFile) -> str:
+        """As `stored`, to the byte."""
+        return exact_bytes(taken_bytes(log))
 
     @admin.display(description="started", ordering="started_at")
     def started(self, log: LogFile) -> SafeString | str:

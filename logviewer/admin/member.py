@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.noun import NounAdmin
+from logviewer.admin.words import age
 from logviewer.models import Act, Member, Project
 from logviewer.upkeep.membership import note_member, remove_member
 
@@ -47,14 +49,18 @@ def save_members(request: HttpRequest, formset: Any) -> None:
 class MemberAdmin(NounAdmin[Member]):
     """All members of all projects, to be searched; they are changed here or on their project's page."""
 
-    list_display = ["name", "project", "role", "created_at"]
+    list_display = ["name", "project", "role", "created"]
     list_filter = ["role"]
     list_select_related = ["project", "user", "group"]
     search_fields = ["user__username", "group__name", "project__slug"]
-    date_hierarchy = "created_at"
     autocomplete_fields = ["project", "user", "group"]
     fields = ["project", "user", "group", "role"]
     actions = None  # deleting many at once would leave no entries
+
+    @admin.display(description="since", ordering="created_at")
+    def created(self, member: Member) -> SafeString | str:
+        """How long."""
+        return age(member.created_at)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> list[str]:
         """Of one that there is, the role changes alone."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
@@ -11,18 +10,22 @@ from django.contrib.admin import ShowFacets
 from django.db import models
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 
 from logviewer.admin.filters import DateFilter, is_alone, of_builders
 from logviewer.admin.lists import BoundedChangeList
-from logviewer.models import Build, Builder, LogFile, Project, Step
+from logviewer.models import Build, Builder, LogFile, Member, Project, Step, Token, Webhook
+from logviewer.models.audit import project_of, target_text
 from logviewer.upkeep.choosing import Name, parse_name
 
 Noun = TypeVar("Noun", bound=models.Model)
 Ordering = list[str | Combinable]
+Tools = list[tuple[str, str]]
+"""Addresses with their names: what may be done to something, and where more is known of it."""
 
 
 if TYPE_CHECKING:
@@ -44,11 +47,47 @@ class NounAdmin(_ModelAdmin[Noun]):
         """A link to the noun's page."""
         return format_html('<a href="{0}">{0}</a>', noun.get_absolute_url())
 
+    def tools(self, request: HttpRequest, noun: Noun) -> Tools:
+        """The buttons of one's page: here the way to what the audit log has of it."""
+        asked = entries_of(noun)
+        if not asked or not request.user.has_perm("logviewer.view_auditentry"):
+            return []
+        return [(f"{reverse('admin:logviewer_auditentry_changelist')}?{urlencode(asked)}", "Audit log")]
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """The page of one, under the name that people call it by, with its buttons."""
+        noun = kwargs.get("obj")
+        context["desk_name"] = target_text(noun) if isinstance(noun, (Builder, Build, LogFile)) else ""
+        context["desk_tools"] = [] if noun is None else self.tools(request, noun)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def way_to(noun: models.Model, name: str) -> SafeString:
+    """A link to something's own page in the admin."""
+    address = reverse(f"admin:{noun._meta.app_label}_{noun._meta.model_name}_change", args=[noun.pk])
+    return format_html('<a href="{}"><bdi>{}</bdi></a>', address, name)
+
+
+def entries_of(noun: models.Model) -> dict[str, str]:
+    """What to ask the audit log's list for, for the entries of something; nothing where it has none."""
+    match noun:
+        case Step():
+            return entries_of(noun.build)
+        case LogFile():
+            return entries_of(noun.step.build)
+        case Builder() | Build():
+            return {"q": target_text(noun)}
+        case Project() | Token() | Member() | Webhook():
+            project = project_of(noun)
+            return {} if project is None else {"project": project.slug}
+        case _:
+            return {}
+
 
 class OnlyLookedAt(NounAdmin[Noun]):
     """What the server makes: here it is looked at, never made and never changed."""
-
-    show_full_result_count = False  # counting all of a big table costs more than the page
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Nobody may."""
@@ -109,17 +148,3 @@ class MadeByIntake(OnlyLookedAt[Noun], BoundedAdmin[Noun]):
         builds = Build.objects.filter(builder__in=list(builders), number=name.number)
         path = {Build: "pk__in", Step: "build__in", LogFile: "step__build__in"}[queryset.model]
         return queryset.filter(**{path: list(builds.values_list("pk", flat=True))})
-
-
-def age(then: datetime | None) -> SafeString | str:
-    """How long ago that was, in its largest unit, with the moment itself to point at."""
-    if then is None:
-        return ""
-    return format_html(
-        '<time datetime="{}" title="{}">{}</time>', then.isoformat(), f"{then:%Y-%m-%d %H:%M:%S} UTC", _ago(then)
-    )
-
-
-def _ago(then: datetime) -> str:
-    text = timesince(then, depth=1)
-    return "just now" if text.startswith("0") else f"{text} ago"

@@ -6,33 +6,42 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter, word_filter
 from logviewer.admin.member import MemberInline, save_members
-from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, OnlyLookedAt, Ordering, age
+from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, OnlyLookedAt, Ordering, Tools
 from logviewer.admin.token import TokenInline
+from logviewer.admin.words import age
 from logviewer.models import Act, AuditEntry, Builder, Member, Project, Visibility
+from logviewer.models.audit import target_text
 from logviewer.models.retention import RetentionFields
+from logviewer.resources.access import MAX_ID
 from logviewer.upkeep.choosing import Name
 from logviewer.upkeep.deleting import delete_builder, delete_project
 from logviewer.upkeep.errors import UpkeepError
+from logviewer.upkeep.retention.plan import plan_retention
 from logviewer.upkeep.retention.policy import Policy
-from logviewer.upkeep.retention.sentence import policy_words
+from logviewer.upkeep.retention.sentence import bytes_text, policy_words
 from logviewer.upkeep.survey import last_survey, total
 
 if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.utils.safestring import SafeString
 
+RETENTION_TITLE = "How long builds are kept"
+OF_PROJECT = "Where a field is empty, what the project says holds."
 RETENTION_FIELDS = tuple(field.name for field in RetentionFields._meta.get_fields())
 
 
@@ -55,13 +64,13 @@ class SurveyedAdmin(NounAdmin[Any]):
     def text(self, noun: Project | Builder) -> str:
         """How much they say."""
         found = _use(noun, 1)
-        return "" if found is None else filesizeformat(found)
+        return "" if found is None else bytes_text(found)
 
     @admin.display(description="stored")
     def stored(self, noun: Project | Builder) -> str:
         """How much that takes up, here and in the other store."""
         here, elsewhere = _use(noun, 2), _use(noun, 3)
-        return "" if here is None or elsewhere is None else filesizeformat(here + elsewhere)
+        return "" if here is None or elsewhere is None else bytes_text(here + elsewhere)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """As Django's, saying why where upkeep refuses."""
@@ -123,21 +132,22 @@ class ProjectAdmin(SurveyedAdmin):
         """How long ago."""
         return age(project.created_at)
 
-    def get_fields(
-        self, request: HttpRequest, obj: Project | None = None
-    ) -> list[str | list[str] | tuple[str, ...] | tuple[()]]:
+    def get_fieldsets(self, request: HttpRequest, obj: Project | None = None) -> Any:
         """The project, then how much of a log it keeps, then which builds for how long."""
-        known, said = ([], []) if obj is None else (["page"], ["retention"])
-        about = ["slug", "name", "visibility", "created_at", *known]
-        return [*about, "max_log_bytes", "max_tail_bytes", *RETENTION_FIELDS, *said]
+        known, said = ([], []) if obj is None else (["created_at", "page"], ["retention"])
+        return [
+            (None, {"fields": ["slug", "name", "visibility", *known]}),
+            ("How much of a log is kept", {"fields": ["max_log_bytes", "max_tail_bytes"]}),
+            (RETENTION_TITLE, {"fields": [*said, *RETENTION_FIELDS]}),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Project | None = None) -> list[str]:
         """A slug is in every address and storage key of the project: it stays as it was made."""
         if obj is None:
-            return ["created_at"]
+            return []
         return ["slug", "created_at", "page", "retention"]
 
-    @admin.display(description="retention")
+    @admin.display(description="in words")
     def retention(self, project: Project) -> str:
         """What the fields say together, in words."""
         return policy_words(Policy.of(project))
@@ -150,6 +160,37 @@ class ProjectAdmin(SurveyedAdmin):
             obj.save(update_fields=form.changed_data if change else None)
             changed = {name: str(form.cleaned_data[name]) for name in form.changed_data} if change else {}
             AuditEntry.record(actor_of(request), Act.CHANGE if change else Act.CREATE, obj, **changed)
+
+    def tools(self, request: HttpRequest, noun: Project) -> Tools:
+        """The way to the dry run of its retention; then the others' buttons."""
+        return [
+            (reverse("admin:logviewer_project_retention", args=[noun.pk]), "What retention would free"),
+            *super().tools(request, noun),
+        ]
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's addresses, and `ID/retention/`."""
+        view = self.admin_site.admin_view(self.retention_view)
+        return [path("<int:project_id>/retention/", view, name="logviewer_project_retention"), *super().get_urls()]
+
+    def retention_view(self, request: HttpRequest, project_id: int) -> HttpResponse:
+        """Show which builds retention would delete now, and what that would free: a dry run."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        project = get_object_or_404(Project, pk=project_id) if project_id <= MAX_ID else None
+        if project is None:
+            raise Http404
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": "What retention would free",
+            "subtitle": project.slug,
+            "list_address": reverse("admin:logviewer_project_changelist"),
+            "back_address": reverse("admin:logviewer_project_change", args=[project.pk]),
+            "original": project,
+            "plan": plan_retention(project, timezone.now()),
+        }
+        return TemplateResponse(request, "admin/retention.html", context)
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Write the members with their audit entries."""
@@ -178,7 +219,10 @@ class BuilderAdmin(SurveyedAdmin, MadeByIntake[Builder]):
     list_select_related = ["project"]
     sortable_by = ()
     search_help_text = "An id, project, project/builder, or the beginning of a builder's name"
-    fields = ["project", "slug", "next_number", "created_at", "page", *RETENTION_FIELDS, "retention"]
+    fieldsets = [
+        (None, {"fields": ["project", "slug", "next_number", "created_at", "page"]}),
+        (RETENTION_TITLE, {"fields": ["retention", *RETENTION_FIELDS], "description": OF_PROJECT}),
+    ]
     readonly_fields = ["project", "slug", "next_number", "created_at", "page", "retention"]
 
     def has_change_permission(self, request: HttpRequest, obj: Builder | None = None) -> bool:
@@ -192,7 +236,7 @@ class BuilderAdmin(SurveyedAdmin, MadeByIntake[Builder]):
             changed = {name: getattr(obj, name) for name in form.changed_data}
             AuditEntry.record(actor_of(request), Act.CHANGE, obj, **changed)
 
-    @admin.display(description="retention")
+    @admin.display(description="in words")
     def retention(self, builder: Builder) -> str:
         """What its fields and its project's say together, in words."""
         return policy_words(Policy.of(builder.project, builder), one_builder=True)
@@ -219,7 +263,7 @@ class BuilderAdmin(SurveyedAdmin, MadeByIntake[Builder]):
     @admin.display(description="builder")
     def name(self, builder: Builder) -> str:
         """As people call it."""
-        return f"{builder.project.slug}/{builder.slug}"
+        return target_text(builder)
 
     @admin.display(description="builds")
     def builds(self, builder: Builder) -> SafeString:

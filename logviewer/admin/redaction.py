@@ -12,10 +12,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from logviewer.admin.acting import actor_of
-from logviewer.admin.noun import NounAdmin
+from logviewer.admin.noun import NounAdmin, Tools
 from logviewer.chunkstore import ChunkStoreError
 from logviewer.models import LogFile, LogState
-from logviewer.models.audit import MAX_REASON_CHARACTERS
+from logviewer.models.audit import MAX_REASON_CHARACTERS, target_text
 from logviewer.resources.access import MAX_ID
 from logviewer.upkeep.errors import UpkeepError
 from logviewer.upkeep.excerpt import excerpt
@@ -51,14 +51,11 @@ class RedactingAdmin(NounAdmin[LogFile]):
     def _may_redact(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("logviewer.change_logfile"))
 
-    def render_change_form(
-        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
-    ) -> HttpResponse:
-        """The log's page, with the way here where there is something to redact."""
-        log = kwargs.get("obj")
-        is_finished = log is not None and log.state == LogState.FINISHED
-        context["may_redact"] = is_finished and self._may_redact(request)
-        return super().render_change_form(request, context, *args, **kwargs)
+    def tools(self, request: HttpRequest, noun: LogFile) -> Tools:
+        """The way here, where there is something to redact; then the others' buttons."""
+        may = noun.state == LogState.FINISHED and self._may_redact(request)
+        here = [(reverse("admin:logviewer_logfile_redact", args=[noun.pk]), "Redact lines")] if may else []
+        return [*here, *super().tools(request, noun)]
 
     def redact_view(self, request: HttpRequest, log_id: int) -> HttpResponse:
         """Ask which lines; show them; with `confirmed`, redact them."""
@@ -82,7 +79,10 @@ class RedactingAdmin(NounAdmin[LogFile]):
             **self.admin_site.each_context(request),
             "opts": self.opts,
             "title": "Redact lines",
-            "subtitle": str(log),
+            "subtitle": target_text(log),
+            "list_address": reverse("admin:logviewer_logfile_changelist"),
+            "back_address": reverse("admin:logviewer_logfile_change", args=[log.pk]),
+            "original": log,
             "log": log,
             "form": form,
             "lines": lines,

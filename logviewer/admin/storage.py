@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
-from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from logviewer.admin.drawing import chart, share_bar
-from logviewer.admin.noun import age
-from logviewer.models import LogFile, LogForm
+from logviewer.admin.words import age
+from logviewer.models import LogFile, Project
 from logviewer.upkeep.overview import MAX_COUNTED, Growth, OpenBuild, Overview, Use, overview
+from logviewer.upkeep.retention.sentence import bytes_text
+from logviewer.upkeep.weighing import taken_bytes
 
 
 @require_safe
@@ -28,8 +30,8 @@ def storage(request: HttpRequest) -> HttpResponse:
         "overview": found,
         "surveyed": age(found.surveyed_at),
         "disk_bar": share_bar(found.disk.used, found.disk.size) if found.disk else "",
-        "projects": _rows(found.projects),
-        "builders": _rows(found.builders),
+        "projects": _rows(found.projects, _retention_addresses(found.projects)),
+        "builders": _rows(found.builders, {}),
         "days": _chart("Text of logs by the day they were begun", found.days),
         "weeks": _chart("Text of logs by the week they were begun", found.weeks),
         "day_rows": [row for row in reversed(found.days) if row.logs],
@@ -42,23 +44,30 @@ def storage(request: HttpRequest) -> HttpResponse:
         "abandoned_logs": _at_most(found.abandoned_logs),
         "stuck_logs": _at_most(found.stuck_logs),
         "waiting_to_move": _at_most(found.waiting_to_move),
+        "damaged_logs": _at_most(found.damaged_logs),
     }
     return TemplateResponse(request, "admin/storage.html", context)
 
 
-def _rows(uses: Sequence[Use]) -> list[tuple[Use, SafeString]]:
-    """Each with its bar, against the largest."""
+def _rows(uses: Sequence[Use], retention: Mapping[str, str]) -> list[tuple[Use, SafeString, str]]:
+    """Each with its bar, against the largest, and with the address of its retention's dry run, if it has one."""
     most = max((use.stored for use in uses), default=0)
-    return [(use, share_bar(use.stored, most)) for use in uses]
+    return [(use, share_bar(use.stored, most), retention.get(use.name, "")) for use in uses]
+
+
+def _retention_addresses(projects: Sequence[Use]) -> dict[str, str]:
+    """By slug, in one query."""
+    ids = Project.objects.filter(slug__in=[use.name for use in projects]).values_list("slug", "pk")
+    return {slug: reverse("admin:logviewer_project_retention", args=[project_id]) for slug, project_id in ids}
 
 
 def _chart(name: str, growth: Sequence[Growth]) -> SafeString:
-    return chart(name, [(f"{row.day}: {row.logs} logs, {filesizeformat(row.text)}", row.text) for row in growth])
+    return chart(name, [(f"{row.day}: {row.logs} logs, {bytes_text(row.text)}", row.text) for row in growth])
 
 
 def _logs(logs: Sequence[LogFile]) -> list[tuple[LogFile, int, SafeString | str]]:
     """Each with what it takes up, and its age."""
-    return [(log, log.size if log.form == LogForm.PLAIN else log.stored_bytes, age(log.started_at)) for log in logs]
+    return [(log, taken_bytes(log), age(log.started_at)) for log in logs]
 
 
 def _open_builds(found: Overview) -> list[tuple[OpenBuild, SafeString | str, str]]:

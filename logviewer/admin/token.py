@@ -10,10 +10,13 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter
-from logviewer.admin.noun import NounAdmin
+from logviewer.admin.noun import NounAdmin, way_to
+from logviewer.admin.words import age, toned
 from logviewer.models import Act, AuditEntry, Project, Token, TokenScope
 from logviewer.upkeep.membership import issue_token, revoke_token
 
@@ -36,19 +39,51 @@ CHANGEABLE = frozenset({"name", "expires_at"})
 class TokenForm(_TokenModelForm):
     """A token's form, its scopes as boxes to tick."""
 
+    class Meta:
+        labels = {"expires_at": "Expires at (UTC)"}
+
     scopes = forms.MultipleChoiceField(
         choices=TokenScope.choices, widget=forms.CheckboxSelectMultiple, initial=[TokenScope.WRITE, TokenScope.READ]
     )
+
+
+def state_of(token: Token) -> str:
+    """Whether it is good, and if not, why."""
+    return "valid" if token.is_valid else "revoked" if token.revoked_at is not None else "expired"
 
 
 class TokenInline(_TokenTable):
     """A project's tokens, to look at: each one's own page changes and revokes it."""
 
     model = Token
-    fields = readonly_fields = ("name", "scopes", "created_at", "expires_at", "last_used_at", "revoked_at")
+    fields = readonly_fields = ("way", "scope_words", "state", "created", "expires_at", "last_used")
     can_delete = False
-    show_change_link = True
     extra = max_num = 0
+
+    @admin.display(description="name")
+    def way(self, token: Token) -> SafeString:
+        """The way to its own page."""
+        return way_to(token, token.name)
+
+    @admin.display(description="scopes")
+    def scope_words(self, token: Token) -> str:
+        """The scopes in one line."""
+        return ", ".join(token.scopes)
+
+    @admin.display(description="state")
+    def state(self, token: Token) -> SafeString | str:
+        """As `state_of`."""
+        return toned(state_of(token))
+
+    @admin.display(description="created")
+    def created(self, token: Token) -> SafeString | str:
+        """How long ago."""
+        return age(token.created_at)
+
+    @admin.display(description="last used")
+    def last_used(self, token: Token) -> SafeString | str:
+        """How long ago."""
+        return age(token.last_used_at)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not here."""
@@ -84,12 +119,12 @@ class TokenAdmin(NounAdmin[Token]):
     """Bearer tokens. Their text is shown once, in the message after the making; the digest never."""
 
     form = TokenForm
-    list_display = ["name", "project", "scope_words", "valid", "created_at", "expires_at", "last_used_at"]
+    list_display = ["name", "project_or_all", "scope_words", "state", "created", "expires_at", "last_used"]
     list_filter = [ValidityFilter, ProjectFilter]
     list_select_related = ["project"]
     search_fields = ["name", "project__slug"]
     list_per_page = 50
-    raw_id_fields = ["project"]  # a choice would name all projects there are
+    autocomplete_fields = ["project"]  # a choice would name all projects there are
     actions = ["revoke"]
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -101,10 +136,25 @@ class TokenAdmin(NounAdmin[Token]):
         """The scopes in one line."""
         return ", ".join(token.scopes)
 
-    @admin.display(description="valid", boolean=True)
-    def valid(self, token: Token) -> bool:
-        """Neither expired nor revoked."""
-        return token.is_valid
+    @admin.display(description="project", ordering="project__slug")
+    def project_or_all(self, token: Token) -> str:
+        """The project, or that it is good for all of them."""
+        return "all projects" if token.project is None else token.project.slug
+
+    @admin.display(description="state")
+    def state(self, token: Token) -> SafeString | str:
+        """As `state_of`."""
+        return toned(state_of(token))
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, token: Token) -> SafeString | str:
+        """How long ago."""
+        return age(token.created_at)
+
+    @admin.display(description="last used", ordering="last_used_at")
+    def last_used(self, token: Token) -> SafeString | str:
+        """How long ago."""
+        return age(token.last_used_at)
 
     def get_fields(
         self, request: HttpRequest, obj: Token | None = None
@@ -112,13 +162,14 @@ class TokenAdmin(NounAdmin[Token]):
         """What is asked for when a token is made, and what is known of one that there is."""
         if obj is None:
             return ["name", "project", "scopes", "expires_at"]
-        return ["name", "project", "scope_words", "created_at", "expires_at", "last_used_at", "revoked_at", "valid"]
+        known = ["created_at", "expires_at", "last_used_at", "revoked_at", "state"]
+        return ["name", "project_or_all", "scope_words", *known]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Token | None = None) -> list[str]:
         """What a token may do is fixed when it is made; who needs more makes another."""
         if obj is None:
             return []
-        return ["project", "scope_words", "created_at", "last_used_at", "revoked_at", "valid"]
+        return ["project_or_all", "scope_words", "created_at", "last_used_at", "revoked_at", "state"]
 
     def save_model(self, request: HttpRequest, obj: Token, form: Any, change: bool) -> None:
         """Issue a new token and show its text; the message travels in a cookie, the server keeps nothing of it."""
@@ -133,7 +184,8 @@ class TokenAdmin(NounAdmin[Token]):
         )
         obj.pk, obj.digest = issued.pk, issued.digest
         obj._state.adding = False
-        messages.warning(request, f"The token is {text} : copy it now, it cannot be shown again.")
+        said = format_html("The token is <code>{}</code> : copy it now, it cannot be shown again.", text)
+        messages.warning(request, said)
 
     @admin.action(description="Revoke the chosen tokens", permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Token]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,12 +12,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.template.defaultfilters import truncatechars
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.noun import NounAdmin, OnlyLookedAt
+from logviewer.admin.words import age, json_text, seconds_text, toned
 from logviewer.models import Delivery, Webhook, WebhookEvent
 from logviewer.models.webhook import MAX_URL_CHARACTERS
 from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
@@ -35,6 +38,7 @@ else:
     _WebhookModelForm = forms.ModelForm  # takes no type in brackets while it runs
 
 MADE = ("project", "url", "events", "active")
+URL_CHARACTERS = 60
 
 
 class WebhookForm(_WebhookModelForm):
@@ -78,12 +82,22 @@ class WebhookAdmin(NounAdmin[Webhook]):
     """Addresses that are told of a project's events. A secret is shown once, in the message after the making."""
 
     form = WebhookForm
-    list_display = ["__str__", "project", "url", "event_words", "active", "created_at"]
+    list_display = ["__str__", "short_url", "event_words", "active", "created"]
     list_filter = ["active", "project"]
     list_select_related = ["project"]
     search_fields = ["url", "project__slug"]
     autocomplete_fields = ["project"]
     actions = None
+
+    @admin.display(description="address", ordering="url")
+    def short_url(self, webhook: Webhook) -> str:
+        """Its beginning."""
+        return truncatechars(webhook.url, URL_CHARACTERS)
+
+    @admin.display(description="created", ordering="created_at")
+    def created(self, webhook: Webhook) -> SafeString | str:
+        """How long ago."""
+        return age(webhook.created_at)
 
     @admin.display(description="events")
     def event_words(self, webhook: Webhook) -> str:
@@ -94,7 +108,7 @@ class WebhookAdmin(NounAdmin[Webhook]):
     def deliveries(self, webhook: Webhook) -> SafeString:
         """A link to the webhook's deliveries."""
         address = reverse("admin:logviewer_delivery_changelist")
-        return format_html('<a href="{}?webhook__id__exact={}">What became of them</a>', address, webhook.pk)
+        return format_html('<a href="{}?webhook__id__exact={}">What became of each</a>', address, webhook.pk)
 
     def get_fields(
         self, request: HttpRequest, obj: Webhook | None = None
@@ -117,7 +131,8 @@ class WebhookAdmin(NounAdmin[Webhook]):
         made = create_webhook(obj.project, obj.url, obj.events, actor_of(request))
         obj.pk, obj.secret = made.pk, made.secret
         obj._state.adding = False
-        messages.warning(request, f"The secret is {made.secret} : copy it now, it is not shown again.")
+        said = format_html("The secret is <code>{}</code> : copy it now, it is not shown again.", made.secret)
+        messages.warning(request, said)
 
     def get_deleted_objects(
         self, objs: QuerySet[Webhook] | Sequence[Webhook], request: HttpRequest
@@ -136,16 +151,16 @@ class WebhookAdmin(NounAdmin[Webhook]):
 class DeliveryAdmin(OnlyLookedAt[Delivery]):
     """What was, or is to be, told to a webhook: to look at, and to have sent again."""
 
-    list_display = ["created_at", "webhook", "word", "state", "status", "why", "attempts", "duration", "next", "name"]
+    list_display = ["created", "webhook", "word", "stands", "status", "why", "attempts", "duration", "next", "name"]
     list_filter = ["state", "event", "webhook__project"]
     list_select_related = ["webhook__project"]
     search_fields = ["name", "webhook__project__slug"]
     date_hierarchy = None
     fields = [
-        *("name", "webhook", "event", "subject_id", "state", "attempts", "status", "why", "duration"),
-        *("created_at", "tried_at", "next_try_at", "give_up_at", "payload"),
+        *("name", "webhook", "event", "subject_id", "stands", "attempts", "status", "why", "duration"),
+        *("created_at", "tried_at", "next_try_at", "give_up_at", "sent"),
     ]
-    readonly_fields = ["duration"]
+    readonly_fields = ["duration", "stands", "sent"]
     actions = ("send_again",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Delivery]:
@@ -159,15 +174,30 @@ class DeliveryAdmin(OnlyLookedAt[Delivery]):
         """The event in one word, as it is sent."""
         return delivery.event
 
+    @admin.display(description="created", ordering="created_at")
+    def created(self, delivery: Delivery) -> SafeString | str:
+        """How long ago."""
+        return age(delivery.created_at)
+
+    @admin.display(description="state", ordering="state")
+    def stands(self, delivery: Delivery) -> SafeString | str:
+        """In its colour."""
+        return toned(delivery.get_state_display())
+
+    @admin.display(description="what is sent")
+    def sent(self, delivery: Delivery) -> SafeString:
+        """The body, indented; it travels without the blanks."""
+        return json_text(json.loads(delivery.payload))
+
     @admin.display(description="took")
     def duration(self, delivery: Delivery) -> str:
         """How long the last attempt took."""
-        return "" if delivery.duration_ms is None else f"{delivery.duration_ms} ms"
+        return "" if delivery.duration_ms is None else seconds_text(delivery.duration_ms / 1000)
 
     @admin.display(description="next try", ordering="next_try_at")
-    def next(self, delivery: Delivery) -> Any:
-        """When it is tried again."""
-        return delivery.next_try_at
+    def next(self, delivery: Delivery) -> SafeString | str:
+        """In how long it is tried again."""
+        return age(delivery.next_try_at)
 
     def has_send_permission(self, request: HttpRequest) -> bool:
         """Who may change webhooks may have them told again."""

@@ -76,7 +76,7 @@ class DamagedLog(models.Model):
         ordering = ["-found_at"]
 
     def __str__(self) -> str:
-        return f"{self.log}: {self.detail}"
+        return str(self.log)
 
 
 class RetentionTally(models.Model):

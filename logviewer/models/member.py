@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
@@ -45,11 +44,6 @@ class Member(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.role})"
-
-    def clean(self) -> None:
-        """Refuse both and none; a form says it before the database does."""
-        if (self.user_id is None) == (self.group_id is None):
-            raise ValidationError("Choose a user or a group: one of the two.", code="user_or_group")
 
     @property
     def name(self) -> str:

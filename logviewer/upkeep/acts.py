@@ -67,6 +67,23 @@ ACTS: Final = (*NOUN_OF, Act.DELETE)
 READING_ACTS: Final = frozenset({Act.SEAL, Act.VERIFY, Act.MOVE})
 
 
+def makes_sense(act: Act, noun: Build | LogFile) -> bool:
+    """Whether the act could change anything of this one, as its own row and its build's say it; no query is made."""
+    build = noun if isinstance(noun, Build) else noun.step.build
+    match act:
+        case Act.SEAL:
+            return isinstance(noun, Build) or noun.form == LogForm.PLAIN
+        case Act.MOVE:
+            here = isinstance(noun, Build) or noun.form == LogForm.SEALED
+            return here and chunk_store().archive is not None
+        case Act.PIN | Act.UNPIN:
+            return build.pinned is (act is Act.UNPIN)
+        case Act.CLOSE if isinstance(noun, LogFile):
+            return noun.state != LogState.FINISHED or build.state != BuildState.FINISHED
+        case _:
+            return True
+
+
 @dataclass(frozen=True)
 class Selection:
     """What an act is to be done to: ids of builds, or of logs, in ascending order, at most MAX_NOUNS."""

@@ -20,7 +20,7 @@ from logviewer.live.store import chunk_store
 from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
 from logviewer.upkeep.choosing import get_log
 from logviewer.upkeep.errors import NotEmpty, Pinned, StillOpen
-from logviewer.upkeep.weighing import forget
+from logviewer.upkeep.weighing import forget, taken_bytes
 
 
 @dataclass(frozen=True)
@@ -154,4 +154,4 @@ def _wait_for_insight(logs: QuerySet[LogFile]) -> None:
 
 
 def _all_of(logs: list[LogFile]) -> Deleted:
-    return Deleted(len(logs), sum(log.stored_bytes or log.size for log in logs))
+    return Deleted(len(logs), sum(taken_bytes(log) for log in logs))

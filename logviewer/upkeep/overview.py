@@ -10,13 +10,14 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Any
 
 from django.conf import settings
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from logviewer.live.store import chunk_store
-from logviewer.models import Build, Builder, BuildState, LogFile, LogForm, LogState
+from logviewer.models import Build, Builder, BuildState, DamagedLog, Job, JobRun, LogFile, LogForm, LogState, RunOutcome
 from logviewer.upkeep.sealing import waiting_logs
 from logviewer.upkeep.survey import last_survey, total
 
@@ -29,6 +30,9 @@ MAX_COUNTED = 1000
 
 STUCK_AFTER = timedelta(minutes=10)
 """A finished log is sealed within seconds, unless that fails or nothing does it."""
+
+FAILED_LATELY = timedelta(days=1)
+"""A job that failed since is named, also where it has succeeded again."""
 
 DAYS_SHOWN = 30
 WEEKS_SHOWN = 26
@@ -84,6 +88,14 @@ class OpenBuild:
 
 
 @dataclass(frozen=True)
+class FailingJob:
+    """A job that failed the last time or within a day, and what its newest failure said; empty where none is kept."""
+
+    job: Job
+    error: str
+
+
+@dataclass(frozen=True)
 class Overview:
     """All of it. `surveyed_at` is None where no survey has been finished yet; counts are at most MAX_COUNTED + 1."""
 
@@ -106,6 +118,8 @@ class Overview:
     stuck_logs: int
     stuck: Sequence[LogFile]
     waiting_to_move: int
+    failing: Sequence[FailingJob]
+    damaged_logs: int
 
 
 def overview() -> Overview:
@@ -137,7 +151,17 @@ def overview() -> Overview:
         stuck_logs=_count(stuck),
         stuck=list(stuck.select_related("step__build__builder__project").defer("step__build__properties")[:MAX_NAMED]),
         waiting_to_move=_count(LogFile.objects.filter(form=LogForm.SEALED)) if has_archive else 0,
+        failing=_failing(now),
+        damaged_logs=_count(DamagedLog.objects.all()),
     )
+
+
+def _failing(now: datetime) -> list[FailingJob]:
+    """Jobs that fail or did lately, in two queries: there are a dozen jobs, and a few runs of each are kept."""
+    jobs = Job.objects.filter(Q(failures_in_a_row__gt=0) | Q(failed_at__gte=now - FAILED_LATELY))
+    runs = JobRun.objects.filter(job__in=jobs, outcome__in=[RunOutcome.FAILED, RunOutcome.LOST]).order_by("pk")
+    errors = dict(runs.values_list("job", "error"))
+    return [FailingJob(job, errors.get(job.name, "")) for job in jobs]
 
 
 def _uses(figures: dict[str, list[int]]) -> tuple[list[Use], list[Use]]:
@@ -176,8 +200,8 @@ def _disk() -> Disk | None:
     return Disk(found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize)
 
 
-def _count(logs: QuerySet[LogFile]) -> int:
-    return logs.order_by().values("pk")[: MAX_COUNTED + 1].count()
+def _count(rows: QuerySet[Any]) -> int:
+    return rows.order_by().values("pk")[: MAX_COUNTED + 1].count()
 
 
 def _open_builds() -> list[OpenBuild]:

@@ -75,7 +75,7 @@ def test_choosing_in_the_list_shows_what_would_be_touched_and_touches_nothing(ad
     page = admin.post(BUILDS, chosen).content.decode()
     assert "<dt>Builds</dt><dd>2</dd>" in page
     assert "<dt>Logs</dt><dd>2</dd>" in page
-    assert "<dt>Text</dt><dd>2.7\u00a0KB</dd>" in page
+    assert "<dt>Text</dt><dd>2.8 kB</dd>" in page
     assert "1 build will stay as it is: pinned" in page
     assert log.step.build.get_absolute_url() in page
     assert Build.objects.count() == 2
@@ -298,4 +298,4 @@ def test_the_preview_asks_as_often_for_many_as_for_few(admin: Client, django_ass
 def test_a_pages_buttons_lead_to_its_acts(admin: Client) -> None:
     log = finished_log()
     page = admin.get(f"{LOGS}{log.pk}/change/").content.decode()
-    assert f'href="{LOGS}act/seal/?ids={log.pk}"' in page
+    assert f'href="{LOGS}act/seal/?ids={log.pk}&amp;page=1"' in page
