@@ -83,10 +83,13 @@ def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> W
 
 
 def delete_webhook(webhook: Webhook, actor: Actor) -> None:
-    """Delete a webhook with all that was, or is to be, delivered to it."""
+    """Delete a webhook with all that was, or is to be, delivered to it; one that is gone already stays so."""
     with transaction.atomic():
-        AuditEntry.record(actor, Act.DELETE, webhook, url=_place(webhook.url))
-        webhook.delete()
+        # Locked first: what events under way write down for it is there then, and goes with it.
+        found = Webhook.objects.select_related("project").select_for_update(of=("self",)).filter(pk=webhook.pk).first()
+        if found is not None:
+            AuditEntry.record(actor, Act.DELETE, found, url=_place(found.url))
+            found.delete()
 
 
 def retry_delivery(delivery: Delivery, actor: Actor) -> Delivery:
