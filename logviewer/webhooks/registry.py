@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from logviewer.models import Act, Actor, AuditEntry, Delivery, DeliveryState, Project, Webhook, WebhookEvent
-from logviewer.models.webhook import a_day_from_now
+from logviewer.models.webhook import a_day_from_now, new_secret
 from logviewer.webhooks import outbox
 from logviewer.webhooks.addresses import check_address
 from logviewer.webhooks.errors import Inactive, TooManyWebhooks
@@ -79,6 +79,20 @@ def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> W
         details = {name: _place(value) if name == "url" else value for name, value in changed.items()}
         AuditEntry.record(actor, Act.CHANGE, webhook, **details)
         transaction.on_commit(outbox.news.set)
+    return webhook
+
+
+def renew_secret(webhook: Webhook, actor: Actor) -> Webhook:
+    """Give a webhook another secret, which is to be shown now; what is sent from now on is signed with that alone.
+
+    Raises:
+        Webhook.DoesNotExist: it was deleted meanwhile.
+    """
+    with transaction.atomic():
+        webhook = Webhook.objects.select_related("project").select_for_update(of=("self",)).get(pk=webhook.pk)
+        webhook.secret = new_secret()
+        webhook.save(update_fields=["secret"])
+        AuditEntry.record(actor, Act.CHANGE, webhook, secret="renewed")  # noqa: S106 (a word for the audit log)
     return webhook
 
 
