@@ -141,7 +141,8 @@ def generate(builds: int) -> None:
             **{name: text(f"n % {a_step}", "log") for name in ("name", "slug")},
             "type": "'stdio'", "state": "'finished'", "form": "'archived'", "completeness": "'verified'",
             **dict.fromkeys(("size", "lines", "received"), "20000"),
-            **dict.fromkeys(("omitted", "errors", "warnings"), "0"), "looked_bytes": "20000", "looked_through": "true",
+            **dict.fromkeys(("omitted", "errors", "warnings", "redactions"), "0"),
+            "looked_bytes": "20000", "looked_through": "true",
             "stored_bytes": str(BYTES_A_BUILD // LOGS_A_BUILD), "storage_key": text("n", "many/log"),
             **{name: moment("0") for name in ("started_at", "finished_at", "written_at")},
         }, base[LogFile])  # fmt: skip

@@ -110,9 +110,14 @@ class JobAdmin(OnlyLookedAt[Job]):
 
     @admin.action(description="Run the chosen jobs now", permissions=["run"])
     def run_now(self, request: HttpRequest, queryset: QuerySet[Job]) -> None:
-        """Have the next process that looks do them, within seconds where a server or `upkeep --forever` runs."""
+        """Have the next process that looks do them, within seconds where a server or `upkeep --forever` runs.
+
+        One that is being done is done once more when it is through.
+        """
         count = queryset.update(due_at=None)
         messages.success(request, f"{count} job{' is' if count == 1 else 's are'} due now.")
+        if running := list(queryset.exclude(holder="").values_list("name", flat=True)):
+            messages.info(request, f"Running now, and once more after that: {', '.join(running)}.")
 
 
 @admin.register(JobRun)

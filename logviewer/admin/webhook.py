@@ -29,6 +29,7 @@ from logviewer.webhooks.registry import (
     check_room,
     create_webhook,
     delete_webhook,
+    renew_secret,
     retry_delivery,
 )
 
@@ -55,6 +56,11 @@ class WebhookForm(_WebhookModelForm):
         widget=forms.CheckboxSelectMultiple,
         initial=[WebhookEvent.BUILD_FINISHED],
     )
+    new_secret = forms.BooleanField(
+        required=False,
+        help_text="Shown once, after saving. The old one signs nothing any more; what the receiver refuses until it "
+        "knows the new one is sent again, for a day.",
+    )
 
     def clean_url(self) -> str:
         """Refuse what could never be sent to."""
@@ -79,7 +85,7 @@ class WebhookForm(_WebhookModelForm):
 
 @admin.register(Webhook)
 class WebhookAdmin(NounAdmin[Webhook]):
-    """Addresses that are told of a project's events. A secret is shown once, in the message after the making."""
+    """Addresses that are told of a project's events. A secret is shown once, in the message after it was made."""
 
     form = WebhookForm
     list_display = ["__str__", "short_url", "event_words", "active", "created"]
@@ -116,22 +122,25 @@ class WebhookAdmin(NounAdmin[Webhook]):
         """What is asked for when a webhook is made, and what is known of one that there is."""
         if obj is None:
             return ["project", "url", "events"]
-        return [*MADE, "inactive_why", "created_at", "deliveries"]
+        return [*MADE, "new_secret", "inactive_why", "created_at", "deliveries"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> list[str]:
         """A webhook stays with its project."""
         return [] if obj is None else ["project", "inactive_why", "created_at", "deliveries"]
 
     def save_model(self, request: HttpRequest, obj: Webhook, form: ModelForm[Webhook], change: bool) -> None:
-        """Make it and show its secret, or change it; the message travels in a cookie and is not kept."""
-        if change:
-            changes = {name: form.cleaned_data[name] for name in form.changed_data}
+        """Make it, or change it, and show a secret that is new; the message travels in a cookie and is not kept."""
+        if not change:
+            made = create_webhook(obj.project, obj.url, obj.events, actor_of(request))
+            obj.pk, obj.secret = made.pk, made.secret
+            obj._state.adding = False
+        else:
+            changes = {name: form.cleaned_data[name] for name in form.changed_data if name in MADE}
             change_webhook(obj, changes, actor_of(request))
-            return
-        made = create_webhook(obj.project, obj.url, obj.events, actor_of(request))
-        obj.pk, obj.secret = made.pk, made.secret
-        obj._state.adding = False
-        said = format_html("The secret is <code>{}</code> : copy it now, it is not shown again.", made.secret)
+            if not form.cleaned_data["new_secret"]:
+                return
+            obj.secret = renew_secret(obj, actor_of(request)).secret
+        said = format_html("The secret is <code>{}</code> : copy it now, it is not shown again.", obj.secret)
         messages.warning(request, said)
 
     def get_deleted_objects(

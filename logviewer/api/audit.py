@@ -13,7 +13,7 @@ from logviewer.api.authentication import ApiRequest
 from logviewer.api.cursors import Page, PageQuery, decode_id, encode, page_of, refuse_unknown
 from logviewer.api.fields import Moment, Text200
 from logviewer.models import Act, AuditEntry
-from logviewer.resources.access import Caller, audited_project
+from logviewer.resources.access import Caller, audited_projects
 from logviewer.resources.shapes import AuditShape, audit_shape
 
 router = Router(tags=["audit"])
@@ -35,7 +35,10 @@ class AuditQuery(PageQuery):
 
 @router.get("", response=Page[AuditShape], summary="Who did what to which build or log, and why; newest first")
 def list_audit(request: ApiRequest, query: Query[AuditQuery]) -> Page[AuditShape]:
-    """For staff and tokens with the scope `admin`: all of it, or that of the token's project."""
+    """For whoever administers a project, that of theirs: an admin's session, or a token with the scope `admin`.
+
+    All of it for staff, and for tokens of all projects.
+    """
     refuse_unknown(request, AuditQuery)
     entries = _chosen(request.auth, query).order_by("-id")
     return page_of(entries, query, audit_shape, lambda entry: encode(AUDIT, entry.pk))
@@ -44,9 +47,9 @@ def list_audit(request: ApiRequest, query: Query[AuditQuery]) -> Page[AuditShape
 def _chosen(caller: Caller, query: AuditQuery) -> QuerySet[AuditEntry]:
     """The entries that the query is about, from its cursor on."""
     entries = AuditEntry.objects.all()
-    project = audited_project(caller)
-    if project is not None:
-        entries = entries.filter(project=project)
+    project_ids = audited_projects(caller)
+    if project_ids is not None:
+        entries = entries.filter(project__in=project_ids)
     if query.since is not None:
         entries = entries.filter(at__gte=query.since, id__gte=_first_id(query.since))
     wanted = {

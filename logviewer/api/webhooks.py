@@ -23,7 +23,7 @@ from logviewer.resources.webhooks import (
     webhook_shape,
 )
 from logviewer.webhooks.errors import BadAddress
-from logviewer.webhooks.registry import change_webhook, create_webhook, delete_webhook, retry_delivery
+from logviewer.webhooks.registry import change_webhook, create_webhook, delete_webhook, renew_secret, retry_delivery
 
 of_project = Router(tags=["webhooks"])
 router = Router(tags=["webhooks"])
@@ -106,6 +106,15 @@ def patch_webhook(request: ApiRequest, webhook_id: int, body: WebhookChanges) ->
         return webhook_shape(change_webhook(webhook, changes, request.auth.actor))
     except BadAddress as error:
         raise Invalid({"url": [str(error)]}) from None
+
+
+@router.post("/{int:webhook_id}/secret", response={201: NewWebhookShape}, summary="Give a webhook another secret")
+def post_secret(request: ApiRequest, webhook_id: int, body: Body = Body()) -> Status[NewWebhookShape]:  # noqa: B008
+    """The answer holds the new secret, shown this once; the old one signs nothing any more. A body is not needed.
+
+    What the receiver refuses until it knows the new one is sent again, for a day.
+    """
+    return Status(201, new_webhook_shape(renew_secret(_webhook(request.auth, webhook_id), request.auth.actor)))
 
 
 @router.delete("/{int:webhook_id}", response={204: None}, summary="Delete a webhook")

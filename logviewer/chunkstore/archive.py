@@ -21,3 +21,9 @@ class Archive(Protocol):
 
     def delete(self, name: str) -> None:
         """Remove a file; no error if there is none."""
+
+    def revoke(self) -> None:
+        """Make what any process keeps in memory of files here void: some that were deleted nobody may read any more.
+
+        Whoever opens a file after this has returned gets what lies here now. OSError: it is not so yet.
+        """

@@ -95,8 +95,9 @@ def redact_log(
         _put_in_place(root, files, reader, *moves)
         if is_plain:
             files.sealing.unlink(missing_ok=True)
-        else:
+        elif archive is not None:
             forget_archived(files, archive)
+            archive.revoke()  # after the objects went, or a process could yet come to know them
         return _outcome(files, is_plain, sha256)
 
 

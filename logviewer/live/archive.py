@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage, Storage, storages
 from logviewer.chunkstore import Archive, check_key
 from logviewer.chunkstore.sources import Source
 from logviewer.live.outage import Outage
+from logviewer.live.revocations import Revocations
 
 ALIAS = "logs"
 SUFFIXES = (".log.zst", ".marks", ".idx")
@@ -28,7 +29,7 @@ def open_archive() -> Archive | None:
     if any(parent.__module__ == "storages.backends.s3" for parent in type(storage).__mro__):
         from logviewer.live.s3 import S3Archive
 
-        return S3Archive(storage)
+        return S3Archive(storage, Revocations(settings.DATA_DIR))
     return StorageArchive(storage)
 
 
@@ -77,6 +78,9 @@ class StorageArchive:
         checked_name(name)
         with self._outage.asking(name):
             self._storage.delete(name)
+
+    def revoke(self) -> None:
+        """Do nothing: no more is kept of a file than that it is open."""
 
     def _check_root(self) -> None:
         """Tell a file that is not there from a disk that is not mounted."""

@@ -99,6 +99,7 @@ class Hub:
                 return watch
             reader.close()  # another viewer was faster
         watch.refresh()
+        watch.let_go_of_a_finished_log()
         self._flush(watch)
         watch.listen(listener)
         return watch

@@ -24,6 +24,7 @@ from logviewer.chunkstore.sources import Source
 from logviewer.live.archive import checked_name
 from logviewer.live.blocks import BLOCK_BYTES, BlockCache
 from logviewer.live.outage import Outage
+from logviewer.live.revocations import Revocations
 from logviewer.live.threads import READING_THREADS, WAITING_THREADS
 
 CONNECT_SECONDS = 3
@@ -44,7 +45,7 @@ LARGE_READ_BYTES = 1024 * 1024
 """Reads from this size on are one request each and leave the cache to others."""
 
 HEAD_SECONDS = 30.0
-"""How long size and version of an object are believed; that it was replaced meanwhile is noticed when it is read."""
+"""How long size and version of an object are believed, unless there was a revocation since they were asked for."""
 
 MAX_HEADS = 4096
 
@@ -70,18 +71,23 @@ class S3Logs(S3Storage):  # type: ignore[misc]  # django-storages has no types
 
 
 class Head(NamedTuple):
-    """What is known of an object: its size, its version (ETag), and until when that is believed."""
+    """What is known of an object: its size and its version (ETag).
+
+    It is believed until `until`, as long as there were no more than `revocations` when it was asked for.
+    """
 
     size: int
     version: str
     until: float
+    revocations: int
 
 
 class S3Archive:
     """An Archive in a bucket. One client for all threads, which boto3 allows."""
 
-    def __init__(self, storage: Any) -> None:
+    def __init__(self, storage: Any, revocations: Revocations) -> None:
         self._storage = storage
+        self._revocations = revocations
         where = f"s3://{storage.bucket_name}" + (f" at {storage.endpoint_url}" if storage.endpoint_url else "")
         self.outage = Outage(f"the log store {where}", _explain)
         self.blocks = BlockCache()
@@ -96,10 +102,11 @@ class S3Archive:
         table of contents.
         """
         checked_name(name)
+        revocations = self._revocations.count()  # before anything is asked, for there may be one meanwhile
         with self._mutex:
             head = self._heads.get(name)
-        if head is None or head.until < time.monotonic():
-            head = self._ask_for_head(name)
+        if head is None or head.until < time.monotonic() or head.revocations != revocations:
+            head = self._ask_for_head(name, revocations)
         return S3Object(self, name, head)
 
     def save(self, name: str, path: Path) -> None:
@@ -118,6 +125,10 @@ class S3Archive:
         with self.outage.asking(name):
             self._s3().delete_object(**self._place(name))
         self.forget(name)
+
+    def revoke(self) -> None:
+        """Have all processes ask anew for each object's version before they read of it what they have kept."""
+        self._revocations.add()
 
     def fetch(self, name: str, span: str, version: str | None = None) -> tuple[dict[str, Any], bytes]:
         """Return answer and bytes of a range, of that version only. Raises FileNotFoundError, ArchiveAway."""
@@ -145,10 +156,10 @@ class S3Archive:
         with answer["Body"] as body:
             return answer, body.read()
 
-    def _ask_for_head(self, name: str) -> Head:
+    def _ask_for_head(self, name: str, revocations: int) -> Head:
         answer, tail = self.fetch(name, f"-{BLOCK_BYTES}")
         size = int(answer["ContentRange"].rpartition("/")[2]) if "ContentRange" in answer else len(tail)
-        head = Head(size, answer["ETag"], time.monotonic() + HEAD_SECONDS)
+        head = Head(size, answer["ETag"], time.monotonic() + HEAD_SECONDS, revocations)
         if size:
             last = (size - 1) // BLOCK_BYTES
             self.blocks.put(name, head.version, last, tail[last * BLOCK_BYTES - size :])

@@ -111,9 +111,12 @@ class LogWatch:
         """
         if self.viewers.is_idle():
             self._frames.clear()
-            if self.end.finished and self._reader is not None:
-                self._reader.close()
-                self._reader = None
+            self.let_go_of_a_finished_log()
+
+    def let_go_of_a_finished_log(self) -> None:
+        """Have all who read on open it for themselves; called before somebody joins, for it may have been redacted."""
+        if self.end.finished:
+            self.close()
 
     def is_warm(self, offset: int) -> bool:
         """Whether the bytes from `offset` on were written so lately that reading them will not wait for a disk."""

@@ -25,7 +25,8 @@ class Job(models.Model):
     """One job of upkeep, the same for all processes of the site.
 
     `holder` is the process that is at it, until `locked_until`, which it moves on; empty and null while nobody is.
-    `due_at` is when it is next to be done, null at once. `failures_in_a_row` make the pause longer.
+    `due_at` is when it is next to be done, null at once; a job that is made due by that while it runs is done
+    once more. `failures_in_a_row` make the pause longer.
     """
 
     name = models.CharField(max_length=MAX_JOB_CHARACTERS, primary_key=True)

@@ -1,4 +1,4 @@
-"""How often a password may be tried: for one account, and from one address (ADR 29)."""
+"""How often a password may be tried, for one account and from one address, and a sign-in elsewhere begun (ADR 29)."""
 
 from __future__ import annotations
 
@@ -31,7 +31,10 @@ OF_ACCOUNT = Allowance(at_once=10, seconds_each=60)
 """1450 guesses a day at one password; a person who mistypes it nine times is not kept waiting."""
 
 OF_ADDRESS = Allowance(at_once=50, seconds_each=10)
-"""An office behind one address signs in, mistakes included; one address cannot go through a list of names."""
+"""An office behind one address signs in, mistakes included; one address cannot go through a list of names.
+
+As many sign-ins elsewhere may be begun from it, in a bucket of their own: each makes a session, which is a row.
+"""
 
 
 class SignInBucket(models.Model):
@@ -57,10 +60,29 @@ class SignInBucket(models.Model):
 
         It is taken before the password is looked at: of a thousand tries at once ten are made.
         """
+        return cls._take(_keys(username, address))
+
+    @classmethod
+    def give_back(cls, username: str, address: str) -> None:
+        """Put back what was taken: the password was right."""
+        cls._give_back(_keys(username, address))
+
+    @classmethod
+    def take_elsewhere(cls, address: str) -> int:
+        """As `take`, of the address's sign-ins that are begun here and done elsewhere."""
+        return cls._take(_elsewhere(address))
+
+    @classmethod
+    def give_back_elsewhere(cls, address: str) -> None:
+        """Put one of them back: somebody was signed in by it."""
+        cls._give_back(_elsewhere(address))
+
+    @classmethod
+    def _take(cls, allowances: dict[str, Allowance]) -> int:
         wait = 0.0
         with transaction.atomic():
             now = timezone.now()
-            buckets = [(cls._locked(key), allowance) for key, allowance in _keys(username, address).items()]
+            buckets = [(cls._locked(key), allowance) for key, allowance in allowances.items()]
             for bucket, allowance in buckets:
                 bucket.full_at = max(now, bucket.full_at) + allowance.each
                 early = bucket.full_at - now - allowance.at_once * allowance.each
@@ -71,10 +93,9 @@ class SignInBucket(models.Model):
         return ceil(max(0.0, wait))
 
     @classmethod
-    def give_back(cls, username: str, address: str) -> None:
-        """Put back what was taken: the password was right."""
+    def _give_back(cls, allowances: dict[str, Allowance]) -> None:
         with transaction.atomic():
-            for key, allowance in _keys(username, address).items():
+            for key, allowance in allowances.items():
                 bucket = cls._locked(key)
                 bucket.full_at -= allowance.each
                 bucket.save(update_fields=["full_at"])
@@ -102,6 +123,10 @@ class SignInBucket(models.Model):
 def _keys(username: str, address: str) -> dict[str, Allowance]:
     """The two buckets, always in the same order: whoever locks both waits for nobody who waits for them."""
     return {_digest("account", username): OF_ACCOUNT, _digest("address", address): OF_ADDRESS}
+
+
+def _elsewhere(address: str) -> dict[str, Allowance]:
+    return {_digest("elsewhere", address): OF_ADDRESS}
 
 
 def _digest(kind: str, name: str) -> str:

@@ -20,7 +20,8 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from logviewer.pages.sign_in import SignInForm
+from logviewer.models import SignInBucket
+from logviewer.pages.sign_in import TOO_MANY, SignInForm, Throttled, counted_address
 
 logger = logging.getLogger(__name__)
 
@@ -112,18 +113,29 @@ def _answer(view: type[OAuth2LoginView] | type[OAuth2CallbackView], request: Htt
 @never_cache
 @require_safe
 def oidc_login(request: HttpRequest, provider_id: str) -> Any:
-    """Send the browser to the provider.
+    """Send the browser to the provider, if from its address one more sign-in may be begun: each makes a session.
 
     Of the address nothing but `next` counts: `process=connect`, which allauth knows too, would have whoever the
     provider names sign in as the user of this session from then on.
     """
     if set(request.GET) - {"next"}:
         return _page(request, TROUBLE, 400)
+    address = counted_address(request)
+    wait = SignInBucket.take_elsewhere(address)
+    if wait:
+        logger.warning("too many sign-ins by OpenID Connect were begun, the last one from %s", address)
+        response = _page(request, str(Throttled(wait).message), TOO_MANY)
+        response.headers["Retry-After"] = str(wait)
+        return response
     return _answer(OAuth2LoginView, request, provider_id)
 
 
 @never_cache
 @require_safe
 def oidc_callback(request: HttpRequest, provider_id: str) -> Any:
-    """Take what the provider says of the browser's user."""
-    return _answer(OAuth2CallbackView, request, provider_id)
+    """Take what the provider says of the browser's user; a sign-in that comes of it costs the address none."""
+    before = request.session.session_key
+    response = _answer(OAuth2CallbackView, request, provider_id)
+    if request.user.is_authenticated and request.session.session_key != before:
+        SignInBucket.give_back_elsewhere(counted_address(request))
+    return response

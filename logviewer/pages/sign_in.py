@@ -31,14 +31,19 @@ class Throttled(ValidationError):
         self.wait_seconds = wait_seconds
 
 
+def counted_address(request: HttpRequest) -> str:
+    """The client's address as tries are counted by it."""
+    forwarded = request.headers.get("X-Forwarded-For", "")
+    return counted_as(client_address(request.META.get("REMOTE_ADDR", ""), forwarded, settings.TRUSTED_PROXIES))
+
+
 def take_a_try(request: HttpRequest, username: str) -> str:
     """Count one try at the account's password, before it is looked at; returns the address it is counted with.
 
     Raises:
         Throttled: there were too many, of the account or from the address; this one is not to be made.
     """
-    forwarded = request.headers.get("X-Forwarded-For", "")
-    address = counted_as(client_address(request.META.get("REMOTE_ADDR", ""), forwarded, settings.TRUSTED_PROXIES))
+    address = counted_address(request)
     wait = SignInBucket.take(username, address)
     if wait:
         logger.warning("too many tries at a password, the last one from %s", address)

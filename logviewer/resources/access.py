@@ -156,20 +156,23 @@ def readable_logs(caller: Caller, log_ids: Sequence[int]) -> list[LogFile]:
     return logs
 
 
-def audited_project(caller: Caller) -> Project | None:
-    """The project whose audit log the caller may read; None for all of it: staff, and admins' tokens for all projects.
+def audited_projects(caller: Caller) -> list[int] | None:
+    """The ids of the projects whose audit log the caller may read: those that they administer.
+
+    None for all of it, which has more than that of all projects: staff, and admins' tokens for all projects.
 
     Raises:
         Unauthenticated: nobody is asking.
-        Forbidden: a user who is not of the staff, or a token that lacks the scope `admin`.
+        Forbidden: a user who administers nothing, or a token that lacks the scope `admin`.
     """
-    if caller.is_staff:
-        return None
     if caller.token is None and not caller.user.is_authenticated:
         raise Unauthenticated("the audit log needs a token with the scope 'admin'")
-    if caller.token is None or not caller.holds(TokenScope.ADMIN):
-        raise Forbidden("the audit log needs a token with the scope 'admin'")
-    return caller.token.project
+    if caller.is_staff or (caller.holds(TokenScope.ADMIN) and caller.token and caller.token.project_id is None):
+        return None
+    project_ids = list(projects_for(caller, Right.ADMIN).values_list("pk", flat=True))
+    if not project_ids:
+        raise Forbidden("the audit log needs an admin of a project: the role, or a token with the scope 'admin'")
+    return project_ids
 
 
 def writable_build(caller: Caller, build_id: int) -> Build:

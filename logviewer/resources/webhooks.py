@@ -61,7 +61,7 @@ def webhook_shape(webhook: Webhook) -> WebhookShape:
 
 
 def new_webhook_shape(webhook: Webhook) -> NewWebhookShape:
-    """Give a webhook that was just made as JSON, with its secret."""
+    """Give a webhook that was just made, or has another secret, as JSON with its secret."""
     return NewWebhookShape(**webhook_shape(webhook), secret=webhook.secret)
 
 

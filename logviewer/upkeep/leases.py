@@ -79,9 +79,12 @@ class Lease:
         with transaction.atomic():
             job = Job.objects.select_for_update().get(pk=self.name)
             if job.holder == self.holder:
+                is_asked_for_again = job.due_at is None  # `take` left it set
                 job.holder, job.locked_until = "", None
                 job.due_at = now + timedelta(seconds=interval_seconds)
                 _note(job, result, now, interval_seconds)
+                if is_asked_for_again:
+                    job.due_at = None
             job.seconds = seconds
             job.save()
             if result.is_worth_keeping:
@@ -120,7 +123,9 @@ def take(name: str, holder: str, wanted: Callable[[Job], bool] = lambda _job: Tr
         if before.holder and before.started_at is not None:
             lost = Result(RunOutcome.LOST, {}, "the process did not end it: it was killed, or held up for too long")
             _keep(name, before.holder, before.started_at, None, lost)
-        Job.objects.filter(pk=name).update(holder=holder, locked_until=now + lease_time(), started_at=now)
+        # What makes it due from here on, by taking the time away, asks for a run after this one: `end` sees it.
+        times = {"locked_until": now + lease_time(), "started_at": now, "due_at": now}
+        Job.objects.filter(pk=name).update(holder=holder, **times)
     return Lease(name, holder, now)
 
 

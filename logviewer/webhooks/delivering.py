@@ -79,6 +79,9 @@ def write_down(taken: Taken, answer: Answer, now: datetime, jitter: float) -> Re
     None where the delivery is not this process's any more: deleted, sent again, or taken by another after the lease.
     """
     with transaction.atomic():
+        webhook = (
+            _locked_webhook(taken.webhook_id) if answer.is_gone else None
+        )  # before its delivery, as who deletes it
         rows = Delivery.objects.filter(
             pk=taken.delivery_id, attempts=taken.attempts, state=DeliveryState.WAITING
         ).select_for_update()
@@ -89,9 +92,13 @@ def write_down(taken: Taken, answer: Answer, now: datetime, jitter: float) -> Re
         delivery.why = answer.why[:MAX_WHY_CHARACTERS]
         result = _decide(delivery, answer, now, jitter)
         delivery.save(update_fields=["status", "why", "duration_ms", "state", "next_try_at"])
-        if answer.is_gone:
-            _deactivate(taken.webhook_id)
+        if webhook is not None and webhook.active:
+            _deactivate(webhook)
     return result
+
+
+def _locked_webhook(webhook_id: int) -> Webhook | None:
+    return Webhook.objects.select_related("project").select_for_update(of=("self",)).filter(pk=webhook_id).first()
 
 
 def _decide(delivery: Delivery, answer: Answer, now: datetime, jitter: float) -> Result:
@@ -119,11 +126,8 @@ def pause_seconds(attempts: int, jitter: float) -> float:
     return longest * (1 - jitter / 2)
 
 
-def _deactivate(webhook_id: int) -> None:
+def _deactivate(webhook: Webhook) -> None:
     """Tell the webhook nothing any more, until somebody makes it active again."""
-    webhook = Webhook.objects.select_related("project").select_for_update(of=("self",)).filter(pk=webhook_id).first()
-    if webhook is None or not webhook.active:
-        return
     webhook.active, webhook.inactive_why = False, GONE_WHY
     webhook.save(update_fields=["active", "inactive_why"])
     AuditEntry.record(SERVER, Act.CHANGE, webhook, reason=GONE_WHY, active=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from logviewer.intake.changes import happened
@@ -25,20 +25,35 @@ def listen() -> None:
 def _take_down(*, build: Build, event: str, subject_id: int, **_signal: Any) -> None:
     """Write a delivery for each active webhook of the build's project that wants the event.
 
-    In the transaction of the event. One query where no webhook wants it; three at most.
+    In the transaction of the event. One query where no webhook wants it; four at most.
     """
     if event not in WebhookEvent.values:
         return
     webhooks = Webhook.objects.filter(project=build.builder.project_id, active=True).only("pk", "events")
-    wanting = [webhook for webhook in webhooks if event in webhook.events]
-    if not wanting:
+    staying = _held([webhook.pk for webhook in webhooks if event in webhook.events])
+    if not staying:
         return
     kind, at = WebhookEvent(event), timezone.now()
     facts = facts_of(kind, build, subject_id, at)
     deliveries = []
-    for webhook in wanting:
+    for webhook_id in staying:
         name = new_name()
         body = body_of(facts, name)
-        deliveries.append(Delivery(webhook=webhook, name=name, event=kind, subject_id=subject_id, payload=body))
+        deliveries.append(Delivery(webhook_id=webhook_id, name=name, event=kind, subject_id=subject_id, payload=body))
     Delivery.objects.bulk_create(deliveries)
     transaction.on_commit(news.set)
+
+
+def _held(webhook_ids: list[int]) -> list[int]:
+    """Keep webhooks from being deleted until this transaction ends, and return those that are there.
+
+    Else the foreign key of a delivery, which PostgreSQL checks at the very end, would undo the event itself where its
+    webhook is deleted in the same moment. The lock is the one that this check takes; it is shared, so that builds do
+    not wait for each other. In SQLite whoever deletes waits for this transaction anyhow.
+    """
+    if not webhook_ids or connection.vendor != "postgresql":
+        return webhook_ids
+    table = connection.ops.quote_name(Webhook._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE", [webhook_ids])  # noqa: S608 (the table's own name)
+        return [row[0] for row in cursor.fetchall()]

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from logviewer.models import Act, Actor, AuditEntry, Delivery, DeliveryState, Project, Webhook, WebhookEvent
-from logviewer.models.webhook import a_day_from_now
+from logviewer.models.webhook import a_day_from_now, new_secret
 from logviewer.webhooks import outbox
 from logviewer.webhooks.addresses import check_address
 from logviewer.webhooks.errors import Inactive, TooManyWebhooks
@@ -82,11 +82,28 @@ def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> W
     return webhook
 
 
-def delete_webhook(webhook: Webhook, actor: Actor) -> None:
-    """Delete a webhook with all that was, or is to be, delivered to it."""
+def renew_secret(webhook: Webhook, actor: Actor) -> Webhook:
+    """Give a webhook another secret, which is to be shown now; what is sent from now on is signed with that alone.
+
+    Raises:
+        Webhook.DoesNotExist: it was deleted meanwhile.
+    """
     with transaction.atomic():
-        AuditEntry.record(actor, Act.DELETE, webhook, url=_place(webhook.url))
-        webhook.delete()
+        webhook = Webhook.objects.select_related("project").select_for_update(of=("self",)).get(pk=webhook.pk)
+        webhook.secret = new_secret()
+        webhook.save(update_fields=["secret"])
+        AuditEntry.record(actor, Act.CHANGE, webhook, secret="renewed")  # noqa: S106 (a word for the audit log)
+    return webhook
+
+
+def delete_webhook(webhook: Webhook, actor: Actor) -> None:
+    """Delete a webhook with all that was, or is to be, delivered to it; one that is gone already stays so."""
+    with transaction.atomic():
+        # Locked first: what events under way write down for it is there then, and goes with it.
+        found = Webhook.objects.select_related("project").select_for_update(of=("self",)).filter(pk=webhook.pk).first()
+        if found is not None:
+            AuditEntry.record(actor, Act.DELETE, found, url=_place(found.url))
+            found.delete()
 
 
 def retry_delivery(delivery: Delivery, actor: Actor) -> Delivery:

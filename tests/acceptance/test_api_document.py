@@ -51,6 +51,17 @@ def test_every_client_of_the_document_runs_and_prints_what_it_says(
 def test_there_is_a_client_for_each_main_task_in_both_languages() -> None:
     text = DOCUMENT.read_text()
     curl, python = text.split("## curl\n")[1].split("## Python\n")
-    for task in ("Send a build", "Follow", "Resume", "Jenkins", "Search", "zip", "List builds", "Redact", "delete"):
+    for task in (
+        "Send a build",
+        "Follow",
+        "Resume",
+        "Jenkins",
+        "Search",
+        "zip",
+        "List builds",
+        "Redact",
+        "delete",
+        "webhook",
+    ):
         assert re.search(rf"^### .*{task}", curl, re.MULTILINE), task
         assert re.search(rf"^### .*{task}", python, re.MULTILINE), task

@@ -7,6 +7,7 @@ hand what it stands for: it starts what the unit's ExecStart says, and an nginx 
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -14,6 +15,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +33,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.postgres, pytest.mark.redis, pytest.
 PAGE = ROOT / "docs" / "install.md"
 BLOCK = re.compile(r"(?P<mark><!-- not run: [^>]+ -->\n)?```sh\n(?P<commands>.*?)```\n", re.DOTALL)
 STOP_SECONDS = 15
-NOT_RUN = ("apt-get", "sudo -u postgres", "systemctl daemon-reload", "nginx -t", "git pull")
+SEALED_SECONDS = 60
+UPKEEP = "systemctl enable --now buildlogs-upkeep"
+NOT_RUN = ("apt-get", "sudo -u postgres", "systemctl daemon-reload", UPKEEP, "nginx -t", "git pull")
 """How the blocks that are not run begin or what they hold, so that no other one slips out of the test."""
 
 
@@ -136,21 +140,21 @@ def processes() -> Iterator[list[subprocess.Popen[bytes]]]:
         process.wait(STOP_SECONDS)
 
 
-def start_by_unit(machine: Machine) -> list[subprocess.Popen[bytes]]:
-    """Do what systemd would: check the unit, and start it for both ports with its environment and folder."""
-    unit = machine.root / "etc" / "buildlogs@.service"
+def start_by_unit(machine: Machine, name: str, instances: list[str]) -> list[subprocess.Popen[bytes]]:
+    """Do what systemd would: check the unit, and start each instance with its environment and folder."""
+    unit = machine.root / "etc" / name
     text = machine.translated(unit.read_text())
     unit.write_text(text)
     if shutil.which("systemd-analyze"):
         verified = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
-        assert "buildlogs@" not in verified.stderr, verified.stderr
+        assert unit.stem not in verified.stderr, verified.stderr
     values = dict(line.split("=", 1) for line in text.splitlines() if "=" in line and not line.startswith("#"))
     lines = [line for line in Path(values["EnvironmentFile"]).read_text().splitlines() if line[:1] not in ("", "#")]
     environment = clean_environment(**dict(line.split("=", 1) for line in lines))
     started = []
-    for port in machine.ports:
-        command = shlex.split(values["ExecStart"].replace("%i", str(port)))
-        with (machine.root / f"server-{port}.log").open("wb") as log:
+    for instance in instances:
+        command = shlex.split(values["ExecStart"].replace("%i", instance))
+        with (machine.root / f"{unit.stem}{instance}.log").open("wb") as log:
             started.append(
                 subprocess.Popen(command, cwd=values["WorkingDirectory"], env=environment, stdout=log, stderr=log)
             )
@@ -177,8 +181,10 @@ async def test_a_reader_who_follows_the_page_ends_with_a_build_on_the_site(
                 environment.write_text(machine.translated(environment.read_text()))
             else:
                 said += shell.type(machine.translated(commands))
+        elif UPKEEP in commands:
+            processes += start_by_unit(machine, "buildlogs-upkeep.service", [""])
         elif "systemctl enable" in commands:
-            processes += start_by_unit(machine)
+            processes += start_by_unit(machine, "buildlogs@.service", [str(port) for port in machine.ports])
         elif "nginx -t" in commands:
             processes.append(start_nginx(machine))
         else:
@@ -205,10 +211,14 @@ async def test_a_reader_who_follows_the_page_ends_with_a_build_on_the_site(
         assert b"hello" in client.get(log["url"]).content
         assert client.get("/api/v1/builds", headers={"Authorization": "Bearer bl_no"}).status_code == 401
         assert client.get("/static/logviewer/css/base.css").status_code == 200
+        deadline = time.monotonic() + SEALED_SECONDS
+        while not client.get(f"/api/v1/logs/{log['id']}").json()["sealed"]:  # by upkeep's own process: servers do none
+            assert time.monotonic() < deadline, (machine.root / "buildlogs-upkeep.log").read_text()
+            await asyncio.sleep(0.2)
     viewer = await Viewer(machine.front.websocket_url, log["id"], token=token).watch()
     assert (bytes(viewer.data), viewer.close_code) == (text.content, 1000)
     for port in machine.ports:
-        lines = (machine.root / f"server-{port}.log").read_text().splitlines()
+        lines = (machine.root / f"buildlogs@{port}.log").read_text().splitlines()
         told = [json.loads(line) for line in lines]
         assert {line["logger"] for line in told} <= {"buildlogs.access"}, lines
         assert token not in "".join(lines)
@@ -217,3 +227,11 @@ async def test_a_reader_who_follows_the_page_ends_with_a_build_on_the_site(
 def test_each_block_that_is_not_run_is_one_that_could_not_be() -> None:
     for is_run, commands in blocks():
         assert is_run != any(words in commands for words in NOT_RUN), commands
+
+
+def test_upkeep_is_kept_from_all_that_a_server_is_kept_from() -> None:
+    server, upkeep = [
+        (ROOT / "deploy" / name).read_text().partition("NoNewPrivileges")[2]
+        for name in ("buildlogs@.service", "buildlogs-upkeep.service")
+    ]
+    assert server == upkeep

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
+from logviewer.models.sign_in import OF_ADDRESS
 from tests.acceptance.oidc_provider import CLIENT_ID, CLIENT_SECRET, Provider, new_key
 from tests.acceptance.server import SEALS_NOTHING, Server
 
@@ -229,6 +230,49 @@ def test_passwords_go_on_working_beside_it(visitor: httpx.Client) -> None:
     admin = visitor.get("/admin/").text
     assert "Social applications" not in admin
     assert "Email addresses" not in admin
+
+
+@pytest.fixture
+def buckets(site: Server) -> Iterator[None]:
+    """All of them full, before and after."""
+    empty = "from logviewer.models import SignInBucket; SignInBucket.objects.all().delete()"
+    site.manage("shell", "--verbosity=0", "--command", empty)
+    yield
+    site.manage("shell", "--verbosity=0", "--command", empty)
+
+
+def sessions(site: Server) -> int:
+    count = "from django.contrib.sessions.models import Session; print(Session.objects.count())"
+    return int(site.manage("shell", "--verbosity=0", "--command", count))
+
+
+@pytest.mark.bad_input("too many sign-ins begun elsewhere")
+def test_who_begins_too_many_sign_ins_has_to_wait_and_fills_no_database(
+    site: Server, visitor: httpx.Client, provider: Provider, buckets: None
+) -> None:
+    begun = 0
+    while (answer := httpx.get(f"{site.url}{START}")).status_code == 302:
+        begun += 1
+        assert begun < 2 * OF_ADDRESS.at_once, "one comes back every ten seconds"
+    assert begun >= OF_ADDRESS.at_once
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= OF_ADDRESS.seconds_each
+    assert "Too many tries. Wait " in answer.text
+    before = sessions(site)
+    for _ in range(3):
+        assert httpx.head(f"{site.url}{START}").status_code in (302, 429)
+    assert sessions(site) <= before + 1
+    visitor.get("/login/")
+    form = {"username": "ada", "password": "pw", "csrfmiddlewaretoken": visitor.cookies["csrftoken"]}
+    assert visitor.post("/login/", data=form).status_code == 302, "passwords have a bucket of their own"
+
+
+def test_whoever_the_provider_lets_in_may_sign_in_as_often_as_they_like(
+    visitor: httpx.Client, provider: Provider, buckets: None
+) -> None:
+    for _ in range(OF_ADDRESS.at_once + 20):
+        visitor.cookies.clear()
+        assert sign_in(visitor, provider).status_code == 302
 
 
 def test_the_server_s_log_has_no_secret(site: Server) -> None:

@@ -226,6 +226,10 @@ def test_jobs_are_looked_at_and_made_due(admin: Client) -> None:
     assert admin.post(list_of("job"), {"action": "run_now", "_selected_action": ["seal"]}).status_code == 302
     job.refresh_from_db()
     assert (job.due_at, job.failures) == (None, 3)
+    Job.objects.create(name="move", holder="host:1")
+    said = admin.post(list_of("job"), {"action": "run_now", "_selected_action": ["seal", "move"]}, follow=True).content
+    assert b"2 jobs are due now." in said
+    assert b"Running now, and once more after that: move." in said
 
 
 def test_who_may_only_look_makes_no_job_due(client: Client) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -54,6 +55,21 @@ def test_a_webhook_is_changed_and_deleted_and_the_audit_log_says_who(admin: Clie
     assert not Webhook.objects.exists()
     assert not Delivery.objects.exists()
     assert [entry.act for entry in AuditEntry.objects.order_by("pk")] == ["change", "delete"]
+
+
+def test_a_webhook_gets_another_secret_which_is_shown_once(admin: Client) -> None:
+    webhook = make_webhook()
+    place = f"{WEBHOOKS}{webhook.pk}/change/"
+    unchanged = {"url": webhook.url, "events": webhook.events, "active": "on"}
+    assert "The secret is" not in admin.post(place, unchanged, follow=True).content.decode()
+    page = html.unescape(admin.post(place, {**unchanged, "new_secret": "on"}, follow=True).content.decode())
+    secret = Webhook.objects.get().secret
+    assert secret != webhook.secret
+    assert f"The secret is <code>{secret}</code> :" in page
+    assert secret not in html.unescape(admin.get(place).content.decode())
+    entry = AuditEntry.objects.get()
+    assert (entry.actor, entry.act, entry.details) == ("ada", "change", {"secret": "renewed"})
+    assert "new_secret" not in admin.get(f"{WEBHOOKS}add/").content.decode()
 
 
 @pytest.mark.bad_input("a webhook to an address inside the network")

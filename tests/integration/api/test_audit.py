@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from logviewer.models import SERVER, Act, AuditEntry, Project
+from logviewer.models import SERVER, Act, AuditEntry, Member, Project, Role, Token
 from tests.factories import make_build, make_builder, make_log, make_project, make_token
 from tests.integration.api.client import ApiClient
 
@@ -19,6 +19,14 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 @pytest.fixture
 def admin(api: ApiClient) -> ApiClient:
     return api.with_token(make_token(scopes=["admin"]))
+
+
+@pytest.fixture
+def bob(db: None) -> ApiClient:
+    """Somebody's session."""
+    client = Client()
+    client.force_login(User.objects.create_user("bob"))
+    return ApiClient(client=client)
 
 
 def note(act: Act, project: Project, minutes: int = 0) -> AuditEntry:
@@ -83,12 +91,33 @@ def test_a_token_of_one_project_reads_that_projects_entries_alone(api: ApiClient
     assert ids(client.get("/audit", project="other")) == []
 
 
-def test_nobody_else_reads_it(api: ApiClient) -> None:
+def test_who_administers_projects_reads_their_entries_alone(bob: ApiClient) -> None:
+    user, group = User.objects.get(), Group.objects.create(name="release")
+    user.groups.add(group)
+    by_user, by_group, written, gone = (make_project(slug) for slug in ("by-user", "by-group", "written", "gone"))
+    Member.objects.create(project=by_user, user=user, role=Role.ADMIN)
+    Member.objects.create(project=by_group, group=group, role=Role.ADMIN)
+    Member.objects.create(project=written, user=user, role=Role.WRITER)
+    Member.objects.create(project=gone, user=user, role=Role.ADMIN)
+    entries = [note(Act.PIN, project).pk for project in (by_user, written, by_group, gone, make_project("public"))]
+    AuditEntry.record(SERVER, Act.REVOKE, Token.issue("for all", project=None, scopes=["read"])[0])  # is of no project
+    gone.delete()
+    assert ids(bob.get("/audit")) == [entries[2], entries[0]]
+    assert ids(bob.get("/audit", project="by-group")) == [entries[2]]
+    assert ids(bob.get("/audit", project="written")) == []
+    first = bob.get("/audit", limit=1)
+    assert ids(first) + ids(bob.get("/audit", limit=1, cursor=first.json["next"])) == [entries[2], entries[0]]
+    User.objects.update(is_active=False)
+    assert bob.get("/audit").problem()[0] == 401
+
+
+@pytest.mark.parametrize("role", [None, Role.VIEWER, Role.WRITER])
+def test_nobody_else_reads_it(api: ApiClient, bob: ApiClient, role: Role | None) -> None:
     assert api.get("/audit").problem() == (401, "unauthorized")
     assert api.with_token(make_token(scopes=["read", "write"])).get("/audit").problem()[0] == 403
-    client = Client()
-    client.force_login(User.objects.create_user("bob"))
-    assert ApiClient(client=client).get("/audit").problem()[0] == 403
+    if role is not None:
+        Member.objects.create(project=make_project(), user=User.objects.get(), role=role)
+    assert bob.get("/audit").problem()[0] == 403
 
 
 def test_staff_reads_all_of_it(api: ApiClient) -> None:

@@ -45,6 +45,7 @@ CONTRACT = {
     "/api/v1/projects/{slug}/webhooks": {"get", "post"},
     "/api/v1/webhooks/{webhook_id}": {"get", "patch", "delete"},
     "/api/v1/webhooks/{webhook_id}/deliveries": {"get"},
+    "/api/v1/webhooks/{webhook_id}/secret": {"post"},
     "/api/v1/deliveries/{delivery_id}/retry": {"post"},
 }
 

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from logviewer.models import AuditEntry, Delivery, DeliveryState, Project, Webhook
+from logviewer.webhooks.delivering import take_due
 from logviewer.webhooks.registry import MAX_WEBHOOKS
 from tests.factories import make_delivery, make_project, make_token, make_webhook
 from tests.integration.api.client import ApiClient
@@ -102,6 +104,38 @@ def test_a_webhook_is_changed_and_only_what_is_given(admin: ApiClient, project: 
     assert admin.patch(f"/webhooks/{webhook.pk}", {}).status == 200
     details = [entry.details for entry in AuditEntry.objects.order_by("pk")]
     assert details == [{"active": True}, {"events": NEW["events"]}]
+
+
+def test_a_webhook_gets_another_secret_which_is_shown_once_and_signs_what_waits(
+    admin: ApiClient, project: Project
+) -> None:
+    webhook = make_webhook(project=project)
+    make_delivery(webhook=webhook)
+    renewed = admin.post(f"/webhooks/{webhook.pk}/secret")
+    assert renewed.status == 201
+    secret = Webhook.objects.get().secret
+    assert secret != webhook.secret
+    shown = admin.get(f"/webhooks/{webhook.pk}").json
+    assert renewed.json == {**shown, "secret": secret}
+    taken = take_due(timezone.now(), [])
+    assert taken is not None
+    assert taken.secret == secret
+    entry = AuditEntry.objects.get()
+    assert (entry.act, entry.target, entry.details) == ("change", f"demo webhook {webhook.pk}", {"secret": "renewed"})
+
+
+@pytest.mark.bad_input("a token without the scope")
+def test_only_who_administers_the_project_may_renew_a_secret(api: ApiClient, project: Project) -> None:
+    webhook = make_webhook(project=project)
+    path = f"/webhooks/{webhook.pk}/secret"
+    assert api.post(path).problem() == (401, "unauthorized")
+    assert api.with_token(make_token(project=project)).post(path).problem() == (403, "forbidden")
+    other = make_token(project=make_project("other"), scopes=["admin"])
+    assert api.with_token(other).post(path).problem() == (404, "not-found")
+    admin = api.with_token(make_token(project=project, scopes=["admin"]))
+    assert admin.post(path, {"secret": "mine"}).problem() == (400, "invalid")
+    assert admin.post("/webhooks/999/secret").problem() == (404, "not-found")
+    assert Webhook.objects.get().secret == webhook.secret
 
 
 def test_a_webhook_is_deleted_with_its_deliveries(admin: ApiClient, project: Project) -> None:

@@ -27,7 +27,7 @@ class Kind(Enum):
     OPEN = auto()  # for everybody
     METRICS = auto()  # for a token that reads all
     OWN = auto()  # for whoever is signed in
-    AUDIT = auto()  # for staff, and for tokens with the scope `admin`, of their own project
+    AUDIT = auto()  # for whoever administers a project, of what they administer
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ CALLS: dict[str, Call] = {
     ),
     "GET /api/v1/webhooks/{webhook_id}": Call(ADMIN),
     "PATCH /api/v1/webhooks/{webhook_id}": Call(ADMIN, {"active": True}),
+    "POST /api/v1/webhooks/{webhook_id}/secret": Call(ADMIN, {}),
     "GET /api/v1/webhooks/{webhook_id}/deliveries": Call(ADMIN),
     "POST /api/v1/deliveries/{delivery_id}/retry": Call(ADMIN, {}),
     "DELETE /api/v1/webhooks/{webhook_id}": Call(ADMIN),

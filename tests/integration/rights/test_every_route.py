@@ -110,7 +110,7 @@ def expected(call: Call, caller: Caller, visibility: str) -> set[int]:
     if kind not in (Kind.READ, Kind.READ_PAGE) and not caller.is_known:
         return {401}
     if kind is Kind.AUDIT:
-        return {YES} if caller.staff or caller in WITH_SCOPE_ADMIN else {403}
+        return {YES} if caller.staff or caller in ADMINS_OF_SOMETHING else {403}
     if RIGHT_OF[kind] in caller.rights or (public and RIGHT_OF[kind] == "read"):
         return {YES}
     if kind is Kind.READ_PAGE:
@@ -118,7 +118,9 @@ def expected(call: Call, caller: Caller, visibility: str) -> set[int]:
     return {403} if public or caller.knows or kind is Kind.CREATE else {404}
 
 
-WITH_SCOPE_ADMIN = [CALLERS[name] for name in ("token admin", "token of another", "token for all")]
+ADMINS_OF_SOMETHING = [
+    CALLERS[name] for name in ("project admin", "admin of another", "token admin", "token of another", "token for all")
+]
 FOR_ALL = [CALLERS["token for all"], CALLERS["token for all, read"]]
 
 

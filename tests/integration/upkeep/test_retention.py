@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,8 @@ from logviewer.chunkstore import ArchiveAway, LogLocked
 from logviewer.live.store import chunk_store
 from logviewer.models import Act, AuditEntry, Build, Builder, LogFile, LogState, Project, RetentionTally
 from logviewer.upkeep.deleting import remove_build
-from logviewer.upkeep.retention import expiry
-from logviewer.upkeep.retention.candidates import facts_of, ruled_builders
+from logviewer.upkeep.retention import candidates, expiry
+from logviewer.upkeep.retention.candidates import beyond_room, facts_of, ruled_builders
 from logviewer.upkeep.retention.expiry import Expiry
 from logviewer.upkeep.retention.plan import plan_retention
 from tests.factories import make_build, make_builder, make_log, make_project, make_step
@@ -288,7 +289,10 @@ def test_sql_and_python_agree_on_every_policy(
 ) -> None:
     Build.objects.all().delete()
     project = make_project()
+    builders = make_builder(project=project), make_builder("watched", project=project)
+    Builder.objects.filter(slug="watched").update(keep_viewed_days=2)
     Project.objects.update(
+        max_total_bytes=1,
         keep_days=keep_days,
         keep_builds=keep_builds,
         keep_successful=keep_successful,
@@ -296,12 +300,19 @@ def test_sql_and_python_agree_on_every_policy(
         keep_viewed_days=keep_viewed_days,
     )
     project.refresh_from_db()
-    for results, ended, viewed, pinned in builds:
-        ended_build(ended, results, viewed_at=None if viewed is None else days_ago(viewed), pinned=pinned)
-    for ruled in ruled_builders(project, timezone.now()):
-        by_python = {build.pk for build in Build.objects.all() if ruled.protection.is_expired(facts_of(build))}
+    for number, (results, ended, viewed, pinned) in enumerate(builds):
+        seen = {"viewed_at": None if viewed is None else days_ago(viewed), "pinned": pinned}
+        ended_build(ended, results, builder=builders[number % 2], stored_bytes=1, **seen)
+    found = ruled_builders(project, timezone.now())
+    want_room = set()
+    for ruled in found:
+        facts = {build.pk: facts_of(build) for build in Build.objects.filter(builder=ruled.builder)}
+        by_python = {build for build, known in facts.items() if ruled.protection.is_expired(known)}
         by_sql = set(ruled.expired().values_list("pk", flat=True)) if ruled.protection.expires else set()
         assert by_sql == by_python
+        want_room |= {build for build, known in facts.items() if not ruled.protection.is_spared(known)} - by_python
+    assert {weighed.build_id for weighed in beyond_room(0, found, 0)} == want_room
+    assert {each.build_id for ruled in found for each in beyond_room(0, [ruled], 0)} == want_room
 
 
 def test_queries_do_not_grow_with_builds(django_assert_max_num_queries: Any) -> None:
@@ -310,6 +321,31 @@ def test_queries_do_not_grow_with_builds(django_assert_max_num_queries: Any) -> 
         ended_build(90, stored_bytes=10)
     with django_assert_max_num_queries(9):
         plan_retention(project, timezone.now())
+
+
+def test_memory_does_not_grow_with_the_builds_that_would_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(keep_viewed_days=30, max_total_bytes=1)
+    builder = make_builder(project=project)
+    monkeypatch.setattr(candidates, "CHUNK_BUILDS", 100)
+
+    def peak_bytes(builds: int) -> int:
+        first = Build.objects.count()
+        Build.objects.bulk_create(
+            Build(
+                **{"builder": builder, "number": first + number, "state": "finished", "results": "success"},
+                **{"finished_at": days_ago(90), "stored_bytes": 100},
+            )
+            for number in range(1, builds + 1)
+        )
+        plan_retention(project, timezone.now(), max_listed=5)  # what is made once is there then
+        tracemalloc.start()
+        try:
+            assert plan_retention(project, timezone.now(), max_listed=5).total.builds == first + builds
+            return tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert peak_bytes(1000) > peak_bytes(9000) / 2
 
 
 def command(*arguments: str) -> str:

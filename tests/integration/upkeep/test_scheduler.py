@@ -227,6 +227,35 @@ def test_a_job_that_is_told_to_stop_is_due_again_at_once() -> None:
     assert Job.objects.get(name="recorded").due_at is None
 
 
+@pytest.mark.parametrize("does", ["is done", "fails", "is broken"])
+def test_a_job_that_is_made_due_while_it_runs_runs_once_more(does: str) -> None:
+    def asked_again(_work: Work) -> Report:
+        if len(Recorded.ran) == 1:
+            Job.objects.update(due_at=None)  # as the admin does
+            if does == "is broken":
+                raise ZeroDivisionError
+        return Report(problem="one log" if does == "fails" else "")
+
+    Recorded.does = staticmethod(asked_again)
+    upkeep = scheduler()
+    for _ in range(4):
+        upkeep.do_round()
+    assert Recorded.ran == ["recorded"] * 2
+
+
+def test_a_job_that_is_made_due_while_another_process_is_at_it_runs_once_more(job: Job) -> None:
+    lease = take("recorded", "another")
+    assert lease is not None
+    Job.objects.update(due_at=None)
+    upkeep = scheduler()
+    upkeep.do_round()
+    assert Recorded.ran == []
+    lease.end(DONE, 60)
+    upkeep.do_round()
+    upkeep.do_round()
+    assert Recorded.ran == ["recorded"]
+
+
 def test_two_schedulers_do_not_do_one_job_twice() -> None:
     first, second = scheduler(), scheduler()
     taken: list[int] = []

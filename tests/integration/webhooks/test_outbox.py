@@ -122,7 +122,7 @@ def test_many_webhooks_cost_no_more_queries_than_one(django_assert_max_num_queri
         make_webhook(events=BOTH)
     log = make_log()
     build = Build.objects.select_related("builder__project").get()
-    with django_assert_max_num_queries(3):
+    with django_assert_max_num_queries(4):
         _take_down(build=build, event="logFinished", subject_id=log.pk)
     assert Delivery.objects.count() == 5
     assert Delivery.objects.values("name").distinct().count() == 5

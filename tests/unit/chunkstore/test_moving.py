@@ -98,6 +98,9 @@ class Through:
         self._before("delete", name)
         self._archive.delete(name)
 
+    def revoke(self) -> None:
+        self._archive.revoke()
+
 
 class Died(BaseException):
     """The process ended here."""

@@ -34,6 +34,8 @@ from logviewer.chunkstore.marking import extend_marks
 from logviewer.chunkstore.sealing import temporary_file
 from logviewer.chunkstore.verification import Verification
 from tests import independent_reader
+from tests.archives import archive_with
+from tests.object_store import ObjectStore
 from tests.unit.chunkstore.agreement import assert_agreement
 from tests.unit.chunkstore.logs import KEY, err, out, read_back
 
@@ -74,6 +76,10 @@ def all_bytes(root: Path) -> bytes:
             data = path.read_bytes()
             found.append(independent_reader.unsealed(data) if path.name.endswith(".zst") else data)
     return b"\0".join(found)
+
+
+def whole_text(store: ChunkStore) -> bytes:
+    return b"".join(data for _channel, data in read_back(store, max_bytes=300_000))
 
 
 def faults(store: ChunkStore) -> list[str]:
@@ -277,6 +283,20 @@ def test_marks_of_the_old_text_do_not_come_back(store: ChunkStore) -> None:
         store.redact(KEY, 20_000, 20_001)
         extend_marks(reader)
     assert not log_files(store.root, KEY).marks.exists()
+
+
+def test_another_process_reads_the_stars_though_it_has_read_the_old_text_from_the_other_store(
+    settings: Any, tmp_path: Path, s3_archive: Archive, object_store: ObjectStore
+) -> None:
+    here = ChunkStore(tmp_path / "logs", archive=s3_archive)
+    there = ChunkStore(tmp_path / "logs", archive=archive_with(settings, object_store.storages()))
+    fill(here, "sealed")
+    here.move(KEY)
+    assert whole_text(there) == TEXT
+    here.redact(KEY, 20_000, 20_001)
+    here.move(KEY)  # at once, so that what was kept of the old objects is no half minute old
+    assert whole_text(there) == stars(TEXT, 20_000, 20_001)
+    assert faults(there) == []
 
 
 def test_a_log_of_the_other_store_lies_here_again_and_is_gone_there(tmp_path: Path, archive: Archive) -> None:

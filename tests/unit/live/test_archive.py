@@ -244,6 +244,42 @@ def test_an_object_that_is_removed_while_it_is_read_is_gone(
         source.read(0, 50)
 
 
+def test_what_another_process_revoked_is_not_read_from_memory(
+    settings: Any, s3_archive: Archive, object_store: ObjectStore, local: Path
+) -> None:
+    there = archive_with(settings, object_store.storages())
+    s3_archive.save(NAME, local)
+    assert read_all(there) == read_all(there) == CONTENT
+    replace(s3_archive, local, b"*" * len(CONTENT))
+    assert read_all(there) == b"*" * len(CONTENT)
+
+
+def test_an_answer_from_before_a_revocation_is_not_remembered_after_it(
+    settings: Any, s3_archive: Archive, object_store: ObjectStore, local: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there: Any = archive_with(settings, object_store.storages())
+    s3_archive.save(NAME, local)
+    fetch = there.fetch
+
+    def fetch_while_it_is_replaced(*arguments: Any) -> Any:
+        answer = fetch(*arguments)
+        replace(s3_archive, local, b"*" * len(CONTENT))
+        return answer
+
+    with monkeypatch.context() as patch:
+        patch.setattr(there, "fetch", fetch_while_it_is_replaced)
+        there.open(NAME)
+    assert read_all(there) == b"*" * len(CONTENT)
+
+
+def replace(archive: Archive, local: Path, content: bytes) -> None:
+    """Put other bytes there as a redaction does, and the mover after it."""
+    archive.delete(NAME)
+    archive.revoke()
+    local.write_bytes(content)
+    archive.save(NAME, local)
+
+
 def test_a_large_file_goes_in_parts(s3_archive: Archive, object_store: ObjectStore, local: Path) -> None:
     content = CONTENT * 20
     local.write_bytes(content)

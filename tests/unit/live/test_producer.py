@@ -174,6 +174,23 @@ async def test_viewers_at_the_same_offset_share_bytes() -> None:
         task.cancel()
 
 
+async def test_whoever_comes_after_a_redaction_reads_nothing_that_was_opened_before_it() -> None:
+    watching = RecordingConsumer(credit=5)
+    running = asyncio.ensure_future(LogFileProducer(LOG_ID, KEY, watching).run())
+    await watching.wait_until(lambda: watching.said == ["live"])
+    append(b"$ make\nhunter2\ndone\n")
+    await watching.wait_until(lambda: not watching.credit)
+    chunk_store().finish(KEY)
+    chunk_store().redact(KEY, 2, 2)
+    coming = RecordingConsumer()
+    await asyncio.wait_for(LogFileProducer(LOG_ID, KEY, coming).run(), WAIT_SECONDS)
+    assert bytes(coming.data) == b"$ make\n*******\ndone\n"
+    watching.credit = 1000
+    watching.resume()
+    await asyncio.wait_for(running, WAIT_SECONDS)
+    assert bytes(watching.data) == b"$ make\n*******\ndone\n"
+
+
 async def test_a_log_that_is_not_there_is_an_error() -> None:
     with pytest.raises(NoSuchLog):
         await LogFileProducer(9, "demo/none-9", RecordingConsumer()).run()
