@@ -149,7 +149,7 @@ def test_the_list_ends_after_a_thousand_and_says_that_there_are_more(admin: Clie
     assert "There are more" not in admin.get("/admin/logviewer/build/").content.decode()
 
 
-@pytest.mark.parametrize("noun", ["build", "step", "logfile", "auditentry"])
+@pytest.mark.parametrize("noun", ["build", "step", "logfile", "auditentry", "delivery"])
 def test_no_list_counts_its_table(admin: Client, noun: str) -> None:
     log = make_log(file=False)
     AuditEntry.record(SERVER, Act.PIN, log)
