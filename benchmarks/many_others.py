@@ -10,7 +10,7 @@ from datetime import timedelta
 from itertools import islice
 from typing import Any
 
-from benchmarks.many_rows import timed
+from benchmarks.many_rows import analyse, timed
 
 USERS = 500
 GROUPS = 50
@@ -41,6 +41,7 @@ def fill_others() -> None:
         return
     for make in (make_people, make_tokens, make_deliveries, make_jobs, make_damage, make_errors):
         timed(make.__name__.removeprefix("make_"), make)
+    analyse()
 
 
 def insert(rows: Any) -> None:

@@ -62,6 +62,12 @@ def fill(size: Size) -> None:
                     editor.add_index(model, index)
 
     timed("indexes", add_indexes)
+
+
+def analyse() -> None:
+    """Have PostgreSQL look at what there is, as its autovacuum would soon; SQLite is not asked to by anybody."""
+    from django.db import connection
+
     if connection.vendor == "postgresql":
         timed("VACUUM ANALYZE", lambda: execute("VACUUM ANALYZE"))
 

@@ -49,23 +49,26 @@ class ProjectFilter(admin.SimpleListFilter):
         slug = slug.replace("\0", "")
         if queryset.model in (Build, Step, LogFile):
             builders = Builder.objects.filter(project__slug=slug)
-            return of_builders(queryset, builders, alone=is_alone(request, self.parameter_name))
+            return of_builders(request, self.parameter_name, queryset, builders)
         return queryset.filter(project__slug=slug)
 
 
-def is_alone(request: HttpRequest, parameter: str) -> bool:
-    """Whether nothing else is asked for, but a page of it."""
-    return set(request.GET) <= {parameter, PAGE_VAR, ERROR_FLAG}
+WORDS_OF_BUILDS = ("state", "results")
+"""Filters of builds by words that each builder's builds have an index for."""
 
 
-def of_builders(queryset: QuerySet[Any], builders: QuerySet[Builder], *, alone: bool) -> QuerySet[Any]:
+def of_builders(
+    request: HttpRequest, parameter: str, queryset: QuerySet[Any], builders: QuerySet[Builder]
+) -> QuerySet[Any]:
     """Those builds of the builders, or the steps or logs of their NEWEST_BUILDS newest builds.
 
-    `alone`: no other filter is there, which builds that are older might pass while none of the newest does.
+    `parameter` is what the builders are asked for by. Where nothing is asked for beside it but words, the newest of
+    their builds are looked up; another filter might leave none of these and some that are older.
     """
     if queryset.model is Build:
-        if alone:
-            return queryset.filter(pk__in=newest_build_ids(builders, MAX_LISTED + 1))
+        if set(request.GET) <= {parameter, *WORDS_OF_BUILDS, PAGE_VAR, ERROR_FLAG}:
+            wanted = {word: request.GET[word] for word in WORDS_OF_BUILDS if word in request.GET}
+            return queryset.filter(pk__in=newest_build_ids(builders, MAX_LISTED + 1, wanted=wanted))
         return queryset.filter(builder__in=builders.order_by().values("pk"))
     path = "step__build__in" if queryset.model is LogFile else "build__in"
     return queryset.filter(**{path: newest_build_ids(builders, NEWEST_BUILDS)})
