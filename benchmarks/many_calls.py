@@ -127,7 +127,11 @@ def lists_of_builds() -> Iterator[Calls]:
             f"results=retry&since={hour}",
             f"project=idle&since={hour}",
         ),
-        *(f"project=idle&since={years}&state=finished", f"{both[0]}&results=retry", "branch=main&state=running"),
+        *(
+            f"project=idle&since={years}&state=finished",
+            f"project={both[0]}&results=retry",
+            "branch=main&state=running",
+        ),
         f"project=idle&state=finished&results=success&branch=main&since={years}&limit=200",
         f"project={both[0]}&state=finished&results=failure&branch=topic-77&since={years}",
     )

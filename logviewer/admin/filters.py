@@ -15,13 +15,16 @@ from django.utils import timezone
 
 from logviewer.admin.lists import MAX_LISTED
 from logviewer.models import Build, Builder, LogFile, LogForm, LogState, Project, Step
-from logviewer.upkeep.newest import newest_build_ids
+from logviewer.upkeep.newest import looked_at, newest_build_ids
 
 MAX_PROJECTS = 50
 """Offered by name; any other stands in the address as well."""
 
 NEWEST_BUILDS = 500
 """Of a project or builder, whose logs are listed: no index has a project's logs in one row."""
+
+MANY_ROWS: dict[type[Model], int] = {Build: 50_000, LogFile: 200_000}
+"""Fetching more of them by an index takes longer than anything else; counting so many there takes some 10 ms."""
 
 MONTHS = 12
 DECEMBER = 12
@@ -163,7 +166,21 @@ class WordFilter(admin.SimpleListFilter):
         if value == self.common:
             others = [word for word, _ in self.words if word != value]
             return queryset.exclude(**{f"{self.field}__in": others}).exclude(**{self.field: None})
-        return queryset.filter(**{self.field: value})
+        fits = Q(**{self.field: value})
+        if not is_alone(request, str(self.parameter_name)) and has_many(queryset.model, fits):
+            return queryset.filter(looked_at(fits))
+        return queryset.filter(fits)
+
+
+def is_alone(request: HttpRequest, parameter: str) -> bool:
+    """Whether nothing else is asked for, but a page of it."""
+    return set(request.GET) <= {parameter, PAGE_VAR, ERROR_FLAG}
+
+
+def has_many(model: type[Model], fits: Q) -> bool:
+    """Whether so many rows fit that what else is asked for is the better way to those that fit both."""
+    many = MANY_ROWS.get(model)
+    return many is not None and model._default_manager.filter(fits).order_by().values("pk")[: many + 1].count() > many
 
 
 def word_filter(field: str, words: Any, *, common: str | None = None, title: str | None = None) -> type[WordFilter]:

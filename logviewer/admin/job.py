@@ -8,7 +8,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from logviewer.admin.noun import OnlyLookedAt
+from logviewer.admin.noun import BoundedAdmin, OnlyLookedAt, Ordering
 from logviewer.models import DamagedLog, Job, JobRun
 
 if TYPE_CHECKING:
@@ -78,9 +78,15 @@ class JobRunAdmin(OnlyLookedAt[JobRun]):
 
 
 @admin.register(DamagedLog)
-class DamagedLogAdmin(OnlyLookedAt[DamagedLog]):
+class DamagedLogAdmin(OnlyLookedAt[DamagedLog], BoundedAdmin[DamagedLog]):
     """A log that a check found damaged."""
 
     list_display = ["log", "found_at", "detail"]
+    sortable_by = ()
+    actions = None
     list_select_related = ["log__step__build__builder__project"]
     fields = ["log", "found_at", "detail"]
+
+    def get_ordering(self, request: HttpRequest) -> Ordering:
+        """The newest findings first."""
+        return ["-found_at", "-pk"]

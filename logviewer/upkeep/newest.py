@@ -50,7 +50,7 @@ def _in_window(
     newest = _below(before).order_by("-id").values_list("id", flat=True).first() or 0
     window = _below(before).filter(id__gt=newest - WINDOW_BUILDS)
     fits = Q(builder__in=builders.order_by().values("pk"), **wanted)
-    found = list(window.filter(_looked_at(fits)).order_by("-id").values_list("id", flat=True)[:most])
+    found = list(window.filter(looked_at(fits)).order_by("-id").values_list("id", flat=True)[:most])
     return found if len(found) == most or newest <= WINDOW_BUILDS else None
 
 
@@ -66,7 +66,7 @@ def _of_rarest(
     if counts[rarest] > FEW_BUILDS:
         return None
     builds = _of(builders, _below(before)).filter(**{rarest: wanted[rarest]})
-    return _ids(builds.filter(_looked_at(Q(**wanted))), most)
+    return _ids(builds.filter(looked_at(Q(**wanted))), most)
 
 
 def _by_depth(builders: QuerySet[Builder], most: int, before: int | None, wanted: Mapping[str, Any]) -> list[int]:
@@ -75,7 +75,7 @@ def _by_depth(builders: QuerySet[Builder], most: int, before: int | None, wanted
     while True:
         bound = _bound(builders, depth, before)
         builds = _of(builders, _below(before).filter(id__gte=bound or 0))
-        found = _ids(builds.filter(_looked_at(Q(**wanted))) if wanted else builds, most)
+        found = _ids(builds.filter(looked_at(Q(**wanted))) if wanted else builds, most)
         if bound is None or len(found) == most:
             return found
         depth *= DEEPER
@@ -104,6 +104,6 @@ def _ids(builds: QuerySet[Build], most: int) -> list[int]:
     return list(builds.order_by(NEWEST_FIRST).values_list("pk", flat=True)[:most])
 
 
-def _looked_at(wanted: Q) -> Case:
+def looked_at(wanted: Q) -> Case:
     """The condition, so written that each row is looked at, and no index is asked for it."""
     return Case(When(wanted, then=Value(True)), default=Value(False))
