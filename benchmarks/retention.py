@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import django
 from django.core.management import call_command
 
+from benchmarks.many_rows import other_columns
 from benchmarks.measure import Report, arguments, conclude
 
 BUILDS = 1_000_000
@@ -190,6 +191,7 @@ def bulk(*models: type) -> Iterator[object]:
             cursor.execute("PRAGMA cache_size = -500000")
 
         def run(model: type, rows: int, columns: dict[str, str], base: int) -> None:
+            columns = other_columns(model, columns) | columns
             names = ", ".join(f'"{name}"' for name in ("id", *columns))
             values = ", ".join((f"{base + 1} + n", *columns.values()))
             series = (

@@ -15,13 +15,16 @@ from django.utils import timezone
 
 from logviewer.admin.lists import MAX_LISTED
 from logviewer.models import Build, Builder, LogFile, LogForm, LogState, Project, Step
-from logviewer.upkeep.newest import newest_build_ids
+from logviewer.upkeep.newest import looked_at, newest_build_ids
 
 MAX_PROJECTS = 50
 """Offered by name; any other stands in the address as well."""
 
 NEWEST_BUILDS = 500
 """Of a project or builder, whose logs are listed: no index has a project's logs in one row."""
+
+MANY_ROWS: dict[type[Model], int] = {Build: 50_000, LogFile: 200_000}
+"""Fetching more of them by an index takes longer than anything else; counting so many there takes some 10 ms."""
 
 MONTHS = 12
 DECEMBER = 12
@@ -49,23 +52,26 @@ class ProjectFilter(admin.SimpleListFilter):
         slug = slug.replace("\0", "")
         if queryset.model in (Build, Step, LogFile):
             builders = Builder.objects.filter(project__slug=slug)
-            return of_builders(queryset, builders, alone=is_alone(request, self.parameter_name))
+            return of_builders(request, self.parameter_name, queryset, builders)
         return queryset.filter(project__slug=slug)
 
 
-def is_alone(request: HttpRequest, parameter: str) -> bool:
-    """Whether nothing else is asked for, but a page of it."""
-    return set(request.GET) <= {parameter, PAGE_VAR, ERROR_FLAG}
+WORDS_OF_BUILDS = ("state", "results")
+"""Filters of builds by words that each builder's builds have an index for."""
 
 
-def of_builders(queryset: QuerySet[Any], builders: QuerySet[Builder], *, alone: bool) -> QuerySet[Any]:
+def of_builders(
+    request: HttpRequest, parameter: str, queryset: QuerySet[Any], builders: QuerySet[Builder]
+) -> QuerySet[Any]:
     """Those builds of the builders, or the steps or logs of their NEWEST_BUILDS newest builds.
 
-    `alone`: no other filter is there, which builds that are older might pass while none of the newest does.
+    `parameter` is what the builders are asked for by. Where nothing is asked for beside it but words, the newest of
+    their builds are looked up; another filter might leave none of these and some that are older.
     """
     if queryset.model is Build:
-        if alone:
-            return queryset.filter(pk__in=newest_build_ids(builders, MAX_LISTED + 1))
+        if set(request.GET) <= {parameter, *WORDS_OF_BUILDS, PAGE_VAR, ERROR_FLAG}:
+            wanted = {word: request.GET[word] for word in WORDS_OF_BUILDS if word in request.GET}
+            return queryset.filter(pk__in=newest_build_ids(builders, MAX_LISTED + 1, wanted=wanted))
         return queryset.filter(builder__in=builders.order_by().values("pk"))
     path = "step__build__in" if queryset.model is LogFile else "build__in"
     return queryset.filter(**{path: newest_build_ids(builders, NEWEST_BUILDS)})
@@ -160,7 +166,21 @@ class WordFilter(admin.SimpleListFilter):
         if value == self.common:
             others = [word for word, _ in self.words if word != value]
             return queryset.exclude(**{f"{self.field}__in": others}).exclude(**{self.field: None})
-        return queryset.filter(**{self.field: value})
+        fits = Q(**{self.field: value})
+        if not is_alone(request, str(self.parameter_name)) and has_many(queryset.model, fits):
+            return queryset.filter(looked_at(fits))
+        return queryset.filter(fits)
+
+
+def is_alone(request: HttpRequest, parameter: str) -> bool:
+    """Whether nothing else is asked for, but a page of it."""
+    return set(request.GET) <= {parameter, PAGE_VAR, ERROR_FLAG}
+
+
+def has_many(model: type[Model], fits: Q) -> bool:
+    """Whether so many rows fit that what else is asked for is the better way to those that fit both."""
+    many = MANY_ROWS.get(model)
+    return many is not None and model._default_manager.filter(fits).order_by().values("pk")[: many + 1].count() > many
 
 
 def word_filter(field: str, words: Any, *, common: str | None = None, title: str | None = None) -> type[WordFilter]:

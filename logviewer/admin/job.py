@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
-from logviewer.admin.noun import OnlyLookedAt
+from logviewer.admin.noun import BoundedAdmin, OnlyLookedAt, Ordering
 from logviewer.admin.words import age, seconds_text, toned
 from logviewer.models import DamagedLog, Job, JobRun
 from logviewer.models.audit import target_text
@@ -146,11 +146,12 @@ class JobRunAdmin(OnlyLookedAt[JobRun]):
 
 
 @admin.register(DamagedLog)
-class DamagedLogAdmin(OnlyLookedAt[DamagedLog]):
+class DamagedLogAdmin(OnlyLookedAt[DamagedLog], BoundedAdmin[DamagedLog]):
     """A log that a check found damaged."""
 
     list_display = ["name", "found", "detail"]
     sortable_by = ()
+    actions = None
     list_select_related = ["log__step__build__builder__project"]
     fields = ["log", "found_at", "detail"]
 
@@ -163,3 +164,7 @@ class DamagedLogAdmin(OnlyLookedAt[DamagedLog]):
     def found(self, damaged: DamagedLog) -> SafeString | str:
         """How long ago."""
         return age(damaged.found_at)
+
+    def get_ordering(self, request: HttpRequest) -> Ordering:
+        """The newest findings first."""
+        return ["-found_at", "-pk"]

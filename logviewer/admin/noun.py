@@ -16,7 +16,7 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
-from logviewer.admin.filters import DateFilter, is_alone, of_builders
+from logviewer.admin.filters import DateFilter, of_builders
 from logviewer.admin.lists import BoundedChangeList
 from logviewer.models import Build, Builder, LogFile, Member, Project, Step, Token, Webhook
 from logviewer.models.audit import project_of, target_text
@@ -144,7 +144,7 @@ class MadeByIntake(OnlyLookedAt[Noun], BoundedAdmin[Noun]):
         if name.builder is not None:
             builders = builders.filter(slug=name.builder)
         if name.number is None:
-            return of_builders(queryset, builders, alone=is_alone(request, "q"))
+            return of_builders(request, "q", queryset, builders)
         builds = Build.objects.filter(builder__in=list(builders), number=name.number)
         path = {Build: "pk__in", Step: "build__in", LogFile: "step__build__in"}[queryset.model]
         return queryset.filter(**{path: list(builds.values_list("pk", flat=True))})

@@ -18,10 +18,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
-from logviewer.admin.noun import NounAdmin, OnlyLookedAt
+from logviewer.admin.filters import ProjectFilter, word_filter
+from logviewer.admin.noun import BoundedAdmin, NounAdmin, OnlyLookedAt, Ordering
 from logviewer.admin.words import age, json_text, seconds_text, toned
-from logviewer.models import Delivery, Webhook, WebhookEvent
-from logviewer.models.webhook import MAX_URL_CHARACTERS
+from logviewer.models import Delivery, DeliveryState, Webhook, WebhookEvent
+from logviewer.models.webhook import MAX_URL_CHARACTERS, NAME_PREFIX
 from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
 from logviewer.webhooks.registry import (
     change_webhook,
@@ -89,7 +90,7 @@ class WebhookAdmin(NounAdmin[Webhook]):
 
     form = WebhookForm
     list_display = ["__str__", "short_url", "event_words", "active", "created"]
-    list_filter = ["active", "project"]
+    list_filter = ["active", ProjectFilter]
     list_select_related = ["project"]
     search_fields = ["url", "project__slug"]
     autocomplete_fields = ["project"]
@@ -156,15 +157,30 @@ class WebhookAdmin(NounAdmin[Webhook]):
         delete_webhook(obj, actor_of(request))
 
 
+class OfProjectFilter(ProjectFilter):
+    """Deliveries of one project's webhooks."""
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> QuerySet[Delivery]:
+        """Those of the webhooks."""
+        slug = self.value()
+        return queryset if slug is None else of_project(queryset, slug.replace("\0", ""))
+
+
+def of_project(deliveries: QuerySet[Delivery], slug: str) -> QuerySet[Delivery]:
+    """Those to the project's webhooks, which are few."""
+    return deliveries.filter(webhook__in=list(Webhook.objects.filter(project__slug=slug).values_list("pk", flat=True)))
+
+
 @admin.register(Delivery)
-class DeliveryAdmin(OnlyLookedAt[Delivery]):
+class DeliveryAdmin(OnlyLookedAt[Delivery], BoundedAdmin[Delivery]):
     """What was, or is to be, told to a webhook: to look at, and to have sent again."""
 
     list_display = ["created", "webhook", "word", "stands", "status", "why", "attempts", "duration", "next", "name"]
-    list_filter = ["state", "event", "webhook__project"]
+    list_filter = [word_filter("state", DeliveryState), word_filter("event", WebhookEvent), OfProjectFilter]
     list_select_related = ["webhook__project"]
-    search_fields = ["name", "webhook__project__slug"]
-    date_hierarchy = None
+    sortable_by = ()
+    search_fields = ["name"]
+    search_help_text = "A delivery's name, or a project"
     fields = [
         *("name", "webhook", "event", "subject_id", "stands", "attempts", "status", "why", "duration"),
         *("created_at", "tried_at", "next_try_at", "give_up_at", "sent"),
@@ -178,7 +194,20 @@ class DeliveryAdmin(OnlyLookedAt[Delivery]):
         wants_one = request.resolver_match is not None and "object_id" in request.resolver_match.kwargs
         return rows if wants_one else rows.defer("payload")
 
-    @admin.display(description="event", ordering="event")
+    def get_ordering(self, request: HttpRequest) -> Ordering:
+        """Newest first."""
+        return ["-pk"]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
+    ) -> tuple[QuerySet[Delivery], bool]:
+        """The delivery of that name, or those of the project."""
+        term = search_term.strip().replace("\0", "")
+        if not term:
+            return queryset, False
+        return queryset.filter(name=term) if term.startswith(NAME_PREFIX) else of_project(queryset, term), False
+
+    @admin.display(description="event")
     def word(self, delivery: Delivery) -> str:
         """The event in one word, as it is sent."""
         return delivery.event
@@ -203,7 +232,7 @@ class DeliveryAdmin(OnlyLookedAt[Delivery]):
         """How long the last attempt took."""
         return "" if delivery.duration_ms is None else seconds_text(delivery.duration_ms / 1000)
 
-    @admin.display(description="next try", ordering="next_try_at")
+    @admin.display(description="next try")
     def next(self, delivery: Delivery) -> SafeString | str:
         """In how long it is tried again."""
         return age(delivery.next_try_at)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
-from django.db.models import Count, Max, Min, OuterRef, QuerySet, Subquery
 from ninja import Query, Router, Status
 from pydantic import Field
 
 from logviewer.api.authentication import ApiRequest
-from logviewer.api.cursors import Page, PageQuery, decode_id, encode, page_of, refuse_unknown
+from logviewer.api.cursors import Page, PageQuery, decode_id, encode, refuse_unknown
 from logviewer.api.fields import (
     Body,
     BuildNumber,
@@ -31,7 +29,6 @@ from logviewer.intake.steps import create_step
 from logviewer.models import Build, Builder, BuildState
 from logviewer.models import Results as ResultsWord
 from logviewer.resources.access import (
-    MAX_ID,
     Caller,
     administered_build,
     readable_build,
@@ -49,14 +46,12 @@ from logviewer.resources.shapes import (
 )
 from logviewer.resources.summary import BuildSummary, build_summary
 from logviewer.upkeep.deleting import delete_build
+from logviewer.upkeep.newest import newest_build_ids
 from logviewer.upkeep.pinning import pin_build
 
 router = Router(tags=["builds"])
 
 BUILDS = "build"
-
-FEW_BUILDS = 10_000
-"""So many are read in some milliseconds, in whatever order."""
 
 
 class BuildDetails(Body):
@@ -134,54 +129,30 @@ def post_build(request: ApiRequest, body: BuildToCreate) -> Status[BuildShape]:
 def list_builds(request: ApiRequest, query: Query[BuildQuery]) -> Page[BuildHeadShape]:
     """Builds in lists come without their steps."""
     refuse_unknown(request, BuildQuery)
-    builds = _chosen(request.auth, query).select_related("builder__project").order_by("-id")
-    return page_of(builds, query, build_head_shape, lambda build: encode(BUILDS, build.pk))
+    ids = _chosen(request.auth, query)
+    shown = ids[: query.limit]
+    rows = Build.objects.select_related("builder__project").filter(pk__in=shown).order_by("-id")
+    following = encode(BUILDS, shown[-1]) if len(ids) > len(shown) else None
+    return {"items": [build_head_shape(build) for build in rows], "next": following}
 
 
-def _chosen(caller: Caller, query: BuildQuery) -> QuerySet[Build]:
-    """The builds that the query is about, from its cursor on."""
+def _chosen(caller: Caller, query: BuildQuery) -> list[int]:
+    """The ids of the builds that the query is about, from its cursor on: those of its page, and one more."""
     projects = visible_projects(caller)
     if query.project is not None:
         projects = projects.filter(slug=query.project)
-    builds = (
-        Build.objects.all() if query.cursor is None else Build.objects.filter(id__lt=decode_id(BUILDS, query.cursor))
-    )
-    attributes = {
+    builders = Builder.objects.filter(project__in=projects)
+    if query.builder is not None:
+        builders = builders.filter(slug=query.builder)
+    lookups = {
         "state": query.state,
         "results": query.results,
         "branch": query.branch,
+        "started_at__gte": query.since,
     }
-    wanted = {name: value for name, value in attributes.items() if value is not None}
-    if query.since is not None:
-        builds = _since(builds, query.since)
-    elif not wanted:
-        builders = Builder.objects.filter(project__in=projects)
-        if query.builder is not None:
-            builders = builders.filter(slug=query.builder)
-        return builds.filter(builder__in=builders, id__gte=_least_id(builds, builders, query.limit))
-    if query.builder is not None:
-        wanted["builder__slug"] = query.builder
-    return builds.filter(builder__project__in=projects, **wanted)
-
-
-def _since(builds: QuerySet[Build], since: datetime) -> QuerySet[Build]:
-    """Those that started at that time or later; where these are few, no id below theirs is looked at."""
-    started = Build.objects.filter(started_at__gte=since)
-    few = started.order_by("started_at").values("id")[: FEW_BUILDS + 1].aggregate(count=Count("id"), least=Min("id"))
-    if few["count"] <= FEW_BUILDS:
-        builds = builds.filter(id__gte=few["least"] or MAX_ID)
-    return builds.filter(started_at__gte=since)
-
-
-def _least_id(builds: QuerySet[Build], builders: QuerySet[Builder], limit: int) -> int:
-    """An id that no build of the page, nor the one after it, lies below.
-
-    A builder alone has so many builds from its own on; the largest of these is the bound. So each builder's index is
-    read as far as a page goes, where a database would read and sort all that the builders ever built.
-    """
-    newest = builds.filter(builder=OuterRef("pk")).order_by("-id").values("id")
-    bounds = builders.annotate(bound=Subquery(newest[limit : limit + 1]))
-    return bounds.aggregate(least=Max("bound"))["least"] or 0
+    wanted = {lookup: value for lookup, value in lookups.items() if value is not None}
+    before = None if query.cursor is None else decode_id(BUILDS, query.cursor)
+    return newest_build_ids(builders, query.limit + 1, before, wanted)
 
 
 @router.get("/{int:build_id}", response=BuildShape, summary="One build with its steps and their logs")

@@ -52,16 +52,18 @@ def delete_files(root: Path, files: LogFiles) -> None:
 
     What is gone already is no error, so that a deletion may be repeated. Raises LogLocked.
     """
-    with suppress(FileNotFoundError, NotADirectoryError):
+    try:
         index_fd = os.open(files.index, os.O_RDWR | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        with suppress(NotADirectoryError):
+            _unlink_all_but_index(files)  # what was left beside it
+    else:
         try:
             lock(index_fd, files.index, time.monotonic() + LOCK_WAIT_SECONDS)
             _unlink_all_but_index(files)
             files.index.unlink(missing_ok=True)  # last: a log is there while its index is
         finally:
             os.close(index_fd)
-    with suppress(NotADirectoryError):
-        _unlink_all_but_index(files)
     remove_empty_directories(root, files.index.parent)
 
 

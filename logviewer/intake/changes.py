@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 
 from django.conf import settings
@@ -36,7 +37,16 @@ def lock_build(build_id: int) -> Build:
     Raises:
         Build.DoesNotExist: it was deleted meanwhile.
     """
-    return Build.objects.select_related("builder__project").select_for_update(of=("self",)).get(pk=build_id)
+    return _locked().get(pk=build_id)
+
+
+def lock_builds(build_ids: Iterable[int]) -> QuerySet[Build]:
+    """As `lock_build`, those of several builds that there are, in the order in which all who lock several take them."""
+    return _locked().filter(pk__in=list(build_ids)).order_by("pk")
+
+
+def _locked() -> QuerySet[Build]:
+    return Build.objects.select_related("builder__project").select_for_update(of=("self",))
 
 
 def refuse_finished(build: Build) -> None:

@@ -15,6 +15,7 @@ from logviewer.models.project import Project
 SECRET_PREFIX = "whsec_"  # noqa: S105 (not a secret): Standard Webhooks' mark of what follows
 SECRET_BYTES = 32
 MAX_URL_CHARACTERS = 2000
+NAME_PREFIX = "msg_"
 MAX_WHY_CHARACTERS = 500
 
 PATIENCE = timedelta(days=1)
@@ -49,7 +50,7 @@ def new_secret() -> str:
 
 def new_name() -> str:
     """A delivery's own name, which no other has; it has no dot, for it is signed between dots."""
-    return f"msg_{secrets.token_hex(12)}"
+    return f"{NAME_PREFIX}{secrets.token_hex(12)}"
 
 
 def a_day_from_now() -> datetime:

@@ -21,6 +21,9 @@ from logviewer.pages.status import word_of
 from logviewer.pages.trends import FAILED, PASSED
 
 PROJECTS_A_PAGE = 50
+VERDICTS = sorted(PASSED | FAILED)
+"""Results that a build has once it is finished, and that say how it went."""
+
 MAX_RUNNING_SHOWN = 50
 MAX_CHIPS = 16
 """So many builders of a project are shown, those that went wrong first; its own page has all."""
@@ -97,14 +100,15 @@ class RunningBuild:
 
 
 def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) -> list[ProjectCard]:
-    newest = Build.objects.filter(builder=OuterRef("pk")).order_by("-number").values("pk")[:1]
-    judged = Build.objects.filter(builder=OuterRef("pk"), state=BuildState.FINISHED, results__in=PASSED | FAILED)
-    verdict = judged.order_by("-number").values("results")[:1]
+    newest = Build.objects.filter(builder=OuterRef("pk")).order_by("-number")
+    # One for each word, by an index: else all builds of a builder are read that has only cancelled ones.
+    judged = [Subquery(newest.filter(results=word).values("number")[:1]) for word in VERDICTS]
     builders = Builder.objects.filter(project__in=projects)
     # Rows, not nouns: fifty projects may have thousands of builders.
-    rows = list(builders.order_by("slug").values_list("pk", "project", "slug", Subquery(verdict), Subquery(newest)))
+    fields = ("pk", "project", "slug", Subquery(newest.values("pk")[:1]))
+    rows = list(builders.order_by("slug").values_list(*fields, *judged))
     # By their ids: of a subquery PostgreSQL does not know how few it names, and reads all builds.
-    last_builds = Build.objects.filter(pk__in=[newest_id for *_, newest_id in rows if newest_id is not None])
+    last_builds = Build.objects.filter(pk__in=[newest_id for _, _, _, newest_id, *_ in rows if newest_id is not None])
     last = {
         builder: (word_of(state, results), started_at)
         for builder, state, results, started_at in last_builds.order_by().values_list(
@@ -112,8 +116,9 @@ def _cards(projects: Sequence[Project], running: dict[int, int], now: datetime) 
         )
     }
     chips: dict[int, list[BuilderChip]] = defaultdict(list)
-    for pk, project, slug, ended, _newest_id in rows:
-        chips[project].append(BuilderChip(slug, ended, *last.get(pk, (None, None))))
+    for pk, project, slug, _newest_id, *numbers in rows:
+        number, verdict = max((number or 0, word) for number, word in zip(numbers, VERDICTS, strict=True))
+        chips[project].append(BuilderChip(slug, verdict if number else None, *last.get(pk, (None, None))))
     return [ProjectCard(project, chips[project.pk], running.get(project.pk, 0), now) for project in projects]
 
 

@@ -8,14 +8,14 @@ version more, which brings them a snapshot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from logviewer.intake.changes import lock_build, raise_version
+from logviewer.intake.changes import lock_build, lock_builds, raise_version
 from logviewer.live.store import chunk_store
 from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
 from logviewer.upkeep.choosing import get_log
@@ -45,22 +45,23 @@ def delete_build(build_id: int, actor: Actor, reason: str = "") -> Deleted:
     def record(build: Build, going: Deleted) -> None:
         AuditEntry.record(actor, Act.DELETE, build, reason=reason, logs=going.logs, bytes=going.stored_bytes)
 
-    deleted = remove_build(build_id, lambda _build, _deleted: None, begun=record)
+    deleted = empty_build(build_id, begun=record)
     assert deleted is not None  # nobody has changed their mind
+    if not drop_builds({build_id: deleted}):
+        raise Build.DoesNotExist
     return deleted
 
 
-def remove_build(
+def empty_build(
     build_id: int,
-    ended: Callable[[Build, Deleted], object],
     wanted: Callable[[Build], bool] = lambda _build: True,
     begun: Callable[[Build, Deleted], object] = lambda _build, _going: None,
 ) -> Deleted | None:
-    """Delete a finished build with all of its logs; None, and nothing is done, where it is not `wanted` any more.
+    """Delete the files of a finished build; its rows are for `drop_builds`.
 
-    `wanted` is asked and `begun` called in the transaction that begins the deletion, `ended` in the one that ends it,
-    each with the locked build. What was begun before is not begun again.
-    Raises as `delete_build`.
+    None, and nothing is done, where it is not `wanted` any more. `wanted` is asked and `begun` called with the locked
+    build in the transaction that begins the deletion. What was begun before is not begun again. Raises as
+    `delete_build`.
     """
     with transaction.atomic():
         build = lock_build(build_id)
@@ -75,14 +76,27 @@ def remove_build(
             begun(build, _all_of(logs))
         else:  # some of its files are gone: there is no way back
             logs = list(LogFile.objects.filter(step__build=build))
-    deleted = _delete_files(logs)
+    return _delete_files(logs)
+
+
+def drop_builds(
+    emptied: Mapping[int, Deleted], ended: Callable[[Sequence[tuple[Build, Deleted]]], object] = lambda _dropped: None
+) -> list[int]:
+    """Delete the rows of builds that were emptied, by their ids, in one transaction; return the ids of those that went.
+
+    Another process may have been first with some. `ended` is called with the others, locked, in the transaction.
+    """
     with transaction.atomic():
-        build = lock_build(build_id)
-        _wait_for_insight(LogFile.objects.filter(step__build=build))
-        ended(build, deleted)
-        build.delete()
-        raise_version(build.builder.project_id)
-    return deleted
+        builds = list(lock_builds(emptied))
+        ids = [build.pk for build in builds]
+        if not ids:
+            return []
+        _wait_for_insight(LogFile.objects.filter(step__build__in=ids))
+        ended([(build, emptied[build.pk]) for build in builds])
+        Build.objects.filter(pk__in=ids).delete()
+        for project_id in sorted({build.builder.project_id for build in builds}):
+            raise_version(project_id)
+    return ids
 
 
 def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:

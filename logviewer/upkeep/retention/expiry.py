@@ -1,13 +1,14 @@
 """Having builds go: one at a time, in small transactions, each held against the rules again under its lock.
 
-May be stopped or killed between any two of them, or in the middle of one, and run again, and several processes may do
-it at once: nothing is remembered but what the rows say.
+The rows of a few builds whose files are gone go together. May be stopped or killed between any two builds, or in the
+middle of one, and run again, and several processes may do it at once: nothing is remembered but what the rows say.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -18,7 +19,7 @@ from django.utils import timezone
 from logviewer.chunkstore import ArchiveAway, ChunkStoreError
 from logviewer.live.retries import Retries
 from logviewer.models import SERVER, Act, AuditEntry, Build, Project, RetentionTally
-from logviewer.upkeep.deleting import Deleted, remove_build
+from logviewer.upkeep.deleting import Deleted, drop_builds, empty_build
 from logviewer.upkeep.errors import Pinned, StillOpen
 from logviewer.upkeep.leases import lease_time
 from logviewer.upkeep.retention.candidates import Ruled, beyond_room, rooms, ruled_builders
@@ -29,6 +30,14 @@ logger = logging.getLogger(__name__)
 
 MAX_CHOSEN = 50_000
 """Builds chosen by one look, by their ids: less than a megabyte of memory."""
+
+MAX_WAITING_LOGS = 200
+MAX_WAITING_SECONDS = 1.0
+"""How many logs' rows, and how long the first of them, may wait for those of others to go in one transaction: half of a
+deletion's time are queries and syncs. Where that is cut short, upkeep completes these builds."""
+
+Record = Callable[[Sequence[tuple[Build, Deleted]]], None]
+"""Told of builds with what went with them, in the transaction in which their rows go."""
 
 
 @dataclass
@@ -68,9 +77,11 @@ class Expiry:
         """
         found = Expired()
 
-        def record(build: Build, deleted: Deleted) -> None:
+        def record(dropped: Sequence[tuple[Build, Deleted]]) -> None:
             reason = "completes a deletion that was cut short"
-            AuditEntry.record(SERVER, Act.DELETE, build, reason=reason, logs=deleted.logs, bytes=deleted.stored_bytes)
+            for build, deleted in dropped:
+                counts = {"logs": deleted.logs, "bytes": deleted.stored_bytes}
+                AuditEntry.record(SERVER, Act.DELETE, build, reason=reason, **counts)
 
         cut_short = Build.objects.filter(deletion_began_at__lt=timezone.now() - lease_time())
         self._delete(list(cut_short.values_list("pk", flat=True)[:MAX_CHOSEN]), record, lambda _: True, found, stopped)
@@ -85,9 +96,7 @@ class Expiry:
         for max_total_bytes, sharing in rooms(ruled):
             self._make_room(max_total_bytes, sharing, record, found, stopped)
 
-    def _expire(
-        self, ruled: Ruled, record: Callable[[Build, Deleted], None], found: Expired, stopped: Callable[[], bool]
-    ) -> None:
+    def _expire(self, ruled: Ruled, record: Record, found: Expired, stopped: Callable[[], bool]) -> None:
         """Delete what goes of one builder by itself."""
         last_number = -1
         while not stopped() and not found.away:
@@ -101,7 +110,7 @@ class Expiry:
         self,
         max_total_bytes: int,
         sharing: list[Ruled],
-        record: Callable[[Build, Deleted], None],
+        record: Record,
         found: Expired,
         stopped: Callable[[], bool],
     ) -> None:
@@ -119,35 +128,58 @@ class Expiry:
     def _delete(
         self,
         build_ids: Iterable[int],
-        record: Callable[[Build, Deleted], None],
+        record: Record,
         is_wanted: Callable[[Build], bool],
         found: Expired,
         stopped: Callable[[], bool],
     ) -> None:
-        """Delete these builds, as far as they are still to go."""
-        for build_id in build_ids:
-            if stopped():
-                return
-            if not self._retries.is_due(build_id):
-                continue
-            try:
-                deleted = remove_build(build_id, record, is_wanted)
-            except (Build.DoesNotExist, Pinned, StillOpen):
-                continue  # another process was first, or somebody changed their mind
-            except ArchiveAway as away:
-                found.away = str(away)
-                logger.warning("nothing more is deleted: %s", away)
-                return
-            except (ChunkStoreError, OSError) as error:
-                found.failed += 1
-                pause_seconds = self._retries.note_failure(build_id)
-                logger.warning("build %s is not deleted: %s; tried again in %g s", build_id, error, pause_seconds)
-                continue
-            self._retries.note_success(build_id)
-            if deleted is not None:
-                found.builds += 1
-                found.logs += deleted.logs
-                found.stored_bytes += deleted.stored_bytes
+        """Delete these builds, as far as they are still to go: one by one their files, the rows of some together."""
+        emptied: dict[int, Deleted] = {}
+        rows_go_at = 0.0
+        try:
+            for build_id in build_ids:
+                if found.away or stopped():
+                    return
+                deleted = self._empty(build_id, is_wanted, found)
+                if deleted is None:
+                    continue
+                rows_go_at = rows_go_at if emptied else time.monotonic() + MAX_WAITING_SECONDS
+                emptied[build_id] = deleted
+                if sum(each.logs for each in emptied.values()) >= MAX_WAITING_LOGS or time.monotonic() >= rows_go_at:
+                    _drop(emptied, record, found)
+        finally:
+            _drop(emptied, record, found)
+
+    def _empty(self, build_id: int, is_wanted: Callable[[Build], bool], found: Expired) -> Deleted | None:
+        """Delete a build's files; None where it does not go, or not now."""
+        if not self._retries.is_due(build_id):
+            return None
+        try:
+            deleted = empty_build(build_id, is_wanted)
+        except (Build.DoesNotExist, Pinned, StillOpen):
+            return None  # another process was first, or somebody changed their mind
+        except ArchiveAway as away:
+            found.away = str(away)
+            logger.warning("nothing more is deleted: %s", away)
+            return None
+        except (ChunkStoreError, OSError) as error:
+            found.failed += 1
+            pause_seconds = self._retries.note_failure(build_id)
+            logger.warning("build %s is not deleted: %s; tried again in %g s", build_id, error, pause_seconds)
+            return None
+        self._retries.note_success(build_id)
+        return deleted
+
+
+def _drop(emptied: dict[int, Deleted], record: Record, found: Expired) -> None:
+    """Delete the rows of builds whose files are gone, count them, and forget them."""
+    if not emptied:
+        return
+    for build_id in drop_builds(emptied, record):
+        found.builds += 1
+        found.logs += emptied[build_id].logs
+        found.stored_bytes += emptied[build_id].stored_bytes
+    emptied.clear()
 
 
 def _chosen(max_total_bytes: int, sharing: list[Ruled]) -> list[int]:
@@ -155,15 +187,15 @@ def _chosen(max_total_bytes: int, sharing: list[Ruled]) -> list[int]:
     return [each.build_id for each in islice(beyond_room(max_total_bytes, sharing, 0), MAX_CHOSEN)]
 
 
-def _recorder(project: Project) -> Callable[[Build, Deleted], None]:
-    """What adds a deletion to the project's tally, in the transaction of the deletion."""
+def _recorder(project: Project) -> Record:
+    """What adds deletions to the project's tally, in their transaction."""
     RetentionTally.objects.get_or_create(project=project)
 
-    def record(_build: Build, deleted: Deleted) -> None:
+    def record(dropped: Sequence[tuple[Build, Deleted]]) -> None:
         RetentionTally.objects.filter(project=project).update(
-            builds=F("builds") + 1,
-            logs=F("logs") + deleted.logs,
-            stored_bytes=F("stored_bytes") + deleted.stored_bytes,
+            builds=F("builds") + len(dropped),
+            logs=F("logs") + sum(deleted.logs for _, deleted in dropped),
+            stored_bytes=F("stored_bytes") + sum(deleted.stored_bytes for _, deleted in dropped),
         )
 
     return record

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from logviewer.admin.filters import MANY_ROWS
 from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile
 from tests.factories import make_build, make_builder, make_log, make_project, make_step
 
@@ -122,6 +123,20 @@ def test_filters_find_logs(admin: Client, query: dict[str, str], expected: list[
     ]
 
 
+def test_what_many_logs_are_is_found_by_what_else_is_asked_for(admin: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    step = make_step()
+    fields: list[dict[str, Any]] = [{"type": "text", "completeness": "omitted"}, {"type": "text"}, {}]
+    logs = [make_log(step=step, name=f"log{place}", file=False, **each) for place, each in enumerate(fields)]
+    query = {"type": "text", "completeness": "omitted"}
+    assert listed(admin, "logfile", **query) == [logs[0].pk]
+    monkeypatch.setitem(MANY_ROWS, LogFile, 1)
+    with CaptureQueriesContext(connection) as queries:
+        assert listed(admin, "logfile", **query) == [logs[0].pk]
+    asked = next(query["sql"] for query in queries if "LIMIT 1001" in query["sql"])
+    assert re.search(r"""CASE WHEN \(?"logviewer_logfile"."type" = 'text'""", asked)
+    assert listed(admin, "logfile", type="text") == [logs[1].pk, logs[0].pk]
+
+
 @pytest.mark.bad_input("a filter that there is not")
 @pytest.mark.parametrize(
     "query",
@@ -149,7 +164,7 @@ def test_the_list_ends_after_a_thousand_and_says_that_there_are_more(admin: Clie
     assert "There are more" not in admin.get("/admin/logviewer/build/").content.decode()
 
 
-@pytest.mark.parametrize("noun", ["build", "step", "logfile", "auditentry"])
+@pytest.mark.parametrize("noun", ["build", "step", "logfile", "auditentry", "delivery", "damagedlog"])
 def test_no_list_counts_its_table(admin: Client, noun: str) -> None:
     log = make_log(file=False)
     AuditEntry.record(SERVER, Act.PIN, log)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -134,3 +135,17 @@ def test_a_list_asks_as_often_for_many_as_for_few(admin: Client, place: str) -> 
     assert counts[0] == counts[1]
     assert all("payload" not in query["sql"] for query in queries.captured_queries)
     assert Delivery.objects.count() == 9
+
+
+def test_deliveries_are_found_by_name_project_state_and_event(admin: Client) -> None:
+    demo = make_delivery(event="logFinished")
+    other = make_delivery(webhook=make_webhook(project=make_project("other")), state="given-up", next_try_at=None)
+
+    def listed(**query: Any) -> list[int]:
+        return [row.pk for row in admin.get(DELIVERIES, query).context["cl"].result_list]
+
+    assert listed() == [other.pk, demo.pk]
+    assert listed(q=demo.name) == listed(q="demo") == listed(project="demo") == [demo.pk]
+    assert listed(event="logFinished") == listed(state="waiting") == [demo.pk]
+    assert listed(state="given-up", project="other") == listed(webhook__id__exact=other.webhook_id) == [other.pk]
+    assert listed(q="nothing") == listed(q="msg_nothing") == listed(project="\0") == []

@@ -5,16 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from logviewer.chunkstore import Entry, NoSuchLog
 from logviewer.intake.builds import finish_build
 from logviewer.intake.output import append_output, finish_log
 from logviewer.live.store import chunk_store
 from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile, Results
-from logviewer.upkeep.deleting import delete_build, delete_log
+from logviewer.upkeep import deleting
+from logviewer.upkeep.deleting import delete_build, delete_log, drop_builds, empty_build
 from logviewer.upkeep.errors import BeingDeleted, Pinned, StillOpen
 from logviewer.upkeep.pinning import pin_build
-from tests.factories import make_log
+from tests.factories import make_build, make_log, make_step
 
 pytestmark = pytest.mark.django_db
 
@@ -86,7 +89,7 @@ def test_nothing_of_a_pinned_build_is_deleted(log: LogFile, logs_dir: Path) -> N
 def test_a_deletion_that_ended_in_the_middle_is_completed(log: LogFile, monkeypatch: pytest.MonkeyPatch) -> None:
     build = finish(log)
     with monkeypatch.context() as patch:
-        patch.setattr(Build, "delete", lambda _self: (_ for _ in ()).throw(RuntimeError("killed")))
+        patch.setattr(deleting, "drop_builds", lambda _emptied: (_ for _ in ()).throw(RuntimeError("killed")))
         with pytest.raises(RuntimeError):
             delete_build(build.pk, SERVER)
     assert Build.objects.exists()
@@ -98,3 +101,17 @@ def test_a_deletion_that_ended_in_the_middle_is_completed(log: LogFile, monkeypa
     assert not Build.objects.exists()
     with pytest.raises(Build.DoesNotExist):
         delete_build(build.pk, SERVER)
+
+
+def test_the_rows_of_several_builds_go_together_but_for_those_that_another_process_took() -> None:
+    builds = [finish(make_log(step=make_step(build=make_build()))) for _ in range(3)]
+    emptied = {build.pk: deleted for build in builds if (deleted := empty_build(build.pk)) is not None}
+    assert list(emptied) == [build.pk for build in builds]
+    drop_builds({builds[1].pk: emptied[builds[1].pk]})
+    told: list[int] = []
+    with CaptureQueriesContext(connection) as queries:
+        gone = drop_builds(emptied, lambda dropped: told.extend(build.pk for build, _ in dropped))
+    assert gone == told == [builds[0].pk, builds[2].pk]
+    assert not Build.objects.exists()
+    assert sum('DELETE FROM "logviewer_build"' in query["sql"] for query in queries) == 1
+    assert drop_builds(emptied) == []

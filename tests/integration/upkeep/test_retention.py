@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from logviewer.chunkstore import ArchiveAway, LogLocked
 from logviewer.live.store import chunk_store
 from logviewer.models import Act, AuditEntry, Build, Builder, LogFile, LogState, Project, RetentionTally
-from logviewer.upkeep.deleting import remove_build
+from logviewer.upkeep.deleting import empty_build
 from logviewer.upkeep.retention import candidates, expiry
 from logviewer.upkeep.retention.candidates import beyond_room, facts_of, ruled_builders
 from logviewer.upkeep.retention.expiry import Expiry
@@ -182,9 +182,9 @@ def test_a_build_that_changed_its_mind_meanwhile_stays(monkeypatch: pytest.Monke
         Build.objects.filter(pk=chosen[1].pk).update(viewed_at=timezone.now())
         if not LogFile.objects.exists():
             make_log(step=make_step(build=chosen[2]))
-        return remove_build(build_id, *args)
+        return empty_build(build_id, *args)
 
-    monkeypatch.setattr(expiry, "remove_build", meddled)
+    monkeypatch.setattr(expiry, "empty_build", meddled)
     assert Expiry().run([project]).builds == 0
     assert numbers() == [1, 2, 3]
 
@@ -218,6 +218,25 @@ def test_a_deletion_that_was_cut_short_is_completed_whatever_the_rules_say(logs_
     entry = AuditEntry.objects.get()
     assert (entry.act, entry.build_number) == (Act.DELETE, build.number)
     assert "cut short" in entry.reason
+
+
+def test_a_run_that_is_killed_before_the_rows_go_is_completed(logs_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make_project(keep_days=30)
+    for _ in range(3):
+        build_with_log(90)
+
+    def killed(*_: Any) -> Any:
+        raise SystemExit
+
+    with monkeypatch.context() as patch:
+        patch.setattr(expiry, "drop_builds", killed)
+        with pytest.raises(SystemExit):
+            Expiry().run([project])
+    assert (numbers(), files(logs_dir)) == ([1, 2, 3], [])
+    assert Expiry().run([project]).builds == 0  # whoever began may be at it yet
+    Build.objects.update(deletion_began_at=days_ago(0.1))
+    assert Expiry().complete().builds == 3
+    assert (numbers(), AuditEntry.objects.count()) == ([], 3)
 
 
 def test_one_that_cannot_be_deleted_now_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
