@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from django import forms
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
@@ -16,17 +19,47 @@ from logviewer.upkeep.membership import note_member, remove_member
 
 if TYPE_CHECKING:
     _MemberTable = admin.TabularInline[Member, Project]
+    _MemberForm = forms.ModelForm[Member]
 else:
+    _MemberForm = forms.ModelForm
     _MemberTable = admin.TabularInline  # takes no types in brackets while it runs
+
+
+class _Name(forms.Widget):
+    """The name of whom a member is, to be read."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self._name = name
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        """As text."""
+        return format_html("{}", self._name)
+
+
+class MemberInlineForm(_MemberForm):
+    """A row of the table: of a member that there is, the role changes alone."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            for field, named in (("user", self.instance.user), ("group", self.instance.group)):
+                self.fields[field].disabled = True
+                self.fields[field].widget = _Name("-" if named is None else str(named))
 
 
 class MemberInline(_MemberTable):
     """A project's members. `save_members` of the project's admin writes what was changed, with its audit entries."""
 
     model = Member
+    form = MemberInlineForm
     fields = ["user", "group", "role"]
     autocomplete_fields = ["user", "group"]
     extra = 0
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
+        """With those they are, or each row would ask for its own."""
+        return super().get_queryset(request).select_related("project", "user", "group")
 
 
 def save_members(request: HttpRequest, formset: Any) -> None:
