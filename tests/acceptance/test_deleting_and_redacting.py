@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -211,7 +212,10 @@ def test_each_search_of_a_line_that_is_being_redacted_gives_it_as_it_was_or_as_i
 def test_following_a_log_that_is_deleted_under_a_slow_reader_breaks_off(server: Server, admin: Writer) -> None:
     log = admin.new_log()
     text = TEXT * 20
-    with admin.http.stream("GET", f"/logs/{log['id']}/raw?follow=1") as raw:
+    # else the kernel's buffer may grow until it holds all of the text, and the reader be none that is slow
+    small = httpx.HTTPTransport(socket_options=[(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)])
+    reader = httpx.Client(base_url=admin.http.base_url, headers=admin.http.headers, transport=small)
+    with reader, reader.stream("GET", f"/logs/{log['id']}/raw?follow=1") as raw:
         pieces = raw.iter_raw(4096)
         for place in range(0, len(text), 1_000_000):
             assert admin.chunks(log["id"], entry(0, text[place : place + 1_000_000])).status_code == 200
