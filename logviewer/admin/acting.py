@@ -114,7 +114,7 @@ class ActingAdmin(MadeByIntake[Noun]):
             return HttpResponseRedirect(self._list_address())
         if request.method == "POST" and "confirmed" in request.POST:
             return self._done(request, act, ids)
-        return self._shown(request, act, ids, fields) or self._back(fields, act, ids)
+        return self._shown(request, act, ids, fields) or self._back(fields, ids)
 
     def _shown(self, request: HttpRequest, act: Act, ids: list[int], fields: Mapping[str, Any]) -> HttpResponse | None:
         """The page that asks; None where there is too much, which a message says."""
@@ -135,7 +135,7 @@ class ActingAdmin(MadeByIntake[Noun]):
             "ids": ",".join(map(str, ids)),
             "address": self._act_address(act),
             "list_address": self._list_address(),
-            "back_address": self._back_address(fields, act, ids),
+            "back_address": self._back_address(fields, ids),
             "kept": [(name, fields[name]) for name in (FROM_PAGE, FROM_LIST) if fields.get(name)],
             "max_reason": MAX_REASON_CHARACTERS,
         }
@@ -144,13 +144,13 @@ class ActingAdmin(MadeByIntake[Noun]):
     def _done(self, request: HttpRequest, act: Act, ids: list[int]) -> HttpResponse:
         selection = self._selection(request, act, ids)
         if selection is None:
-            return self._back(request.POST, act, ids)
+            return self._back(request.POST, ids)
         reason = request.POST.get("reason", "").replace("\0", "").strip()[:MAX_REASON_CHARACTERS]
         outcome = acts.perform(selection, actor_of(request), reason)
         if act is Act.EXPORT and outcome.done:
             return HttpResponseRedirect(_download(selection))
         self._tell(request, selection, outcome)
-        return self._back(request.POST, act, ids)
+        return self._back(request.POST, ids)
 
     def _selection(self, request: HttpRequest, act: Act, ids: list[int]) -> Selection | None:
         try:
@@ -181,15 +181,15 @@ class ActingAdmin(MadeByIntake[Noun]):
     def _list_address(self) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
 
-    def _back_address(self, fields: Mapping[str, Any], act: Act, ids: list[int]) -> str:
-        """Where the act was chosen: its filters are still there. What is deleted has no page any more."""
-        if fields.get(FROM_PAGE) and len(ids) == 1 and act is not Act.DELETE:
+    def _back_address(self, fields: Mapping[str, Any], ids: list[int]) -> str:
+        """Where the act was chosen: its filters are still there. What was deleted has no page any more."""
+        if fields.get(FROM_PAGE) and len(ids) == 1 and self.model._default_manager.filter(pk=ids[0]).exists():
             return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", args=ids)
         query = QueryDict(fields.get(FROM_LIST, "")).urlencode()
         return f"{self._list_address()}?{query}" if query else self._list_address()
 
-    def _back(self, fields: Mapping[str, Any], act: Act, ids: list[int]) -> HttpResponse:
-        return HttpResponseRedirect(self._back_address(fields, act, ids))
+    def _back(self, fields: Mapping[str, Any], ids: list[int]) -> HttpResponse:
+        return HttpResponseRedirect(self._back_address(fields, ids))
 
 
 def _ids(text: str) -> list[int]:

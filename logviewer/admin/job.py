@@ -95,8 +95,10 @@ class JobAdmin(OnlyLookedAt[Job]):
 
     @admin.display(description="next run", ordering="due_at")
     def due(self, job: Job) -> SafeString | str:
-        """In how long."""
-        return age(job.due_at)
+        """In how long; of one that runs nobody knows it yet."""
+        if job.holder:
+            return ""
+        return "at once" if job.due_at is None else age(job.due_at)
 
     @admin.display(description="in a row", ordering="failures_in_a_row")
     def in_a_row(self, job: Job) -> int:

@@ -123,7 +123,8 @@ class WebhookAdmin(NounAdmin[Webhook]):
         """What is asked for when a webhook is made, and what is known of one that there is."""
         if obj is None:
             return ["project", "url", "events"]
-        return [*MADE, "new_secret", "inactive_why", "created_at", "deliveries"]
+        asked = ["new_secret"] if self.has_change_permission(request, obj) else []
+        return [*MADE, *asked, "inactive_why", "created_at", "deliveries"]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Webhook | None = None) -> list[str]:
         """A webhook stays with its project."""

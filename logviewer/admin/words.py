@@ -15,6 +15,9 @@ from django.utils.timesince import timesince, timeuntil
 
 from logviewer.upkeep.retention.sentence import bytes_text
 
+SHORT_SECONDS = 100
+"""Durations from here on are said in whole seconds."""
+
 
 def age(then: datetime | None) -> SafeString | str:
     """How long ago that was, or in how long it is, in the largest unit, with the moment itself to point at."""
@@ -48,10 +51,12 @@ def details(known: Mapping[str, Any]) -> SafeString:
 
 
 def seconds_text(seconds: float | None) -> str:
-    """A duration: `84 ms`, `1.24 s`, `12 s`; empty where it is not known."""
+    """A duration: `84 ms`, `1.24 s`, `12 s`, `1234 s`; empty where it is not known."""
     if seconds is None:
         return ""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.3g} s"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.3g} s" if seconds < SHORT_SECONDS else f"{seconds:.0f} s"
 
 
 def exact_bytes(count: int) -> str:

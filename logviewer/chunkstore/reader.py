@@ -190,8 +190,9 @@ class LogReader:
 
         None at the end, too.
         """
-        # The index, of which any record may be needed as well, lies on a disk of this machine or beyond a network.
-        if self._index.source.read_now(0, HEADER_BYTES) is None:
+        # The index, of which any record may be needed as well, lies on a disk of this machine or beyond a network. The
+        # text is asked first: where that is not in memory the records need not be either, and are for a thread to read.
+        if self._text.read_now(offset, 1) is None or self._index.source.read_now(0, HEADER_BYTES) is None:
             return None
         try:
             return self._frame(offset, max_bytes, max_runs, US_PER_MS, self._text_now)

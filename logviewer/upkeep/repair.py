@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -100,6 +100,8 @@ def _begin_anew(row: LogFile, verification: Verification, store: ChunkStore) -> 
         for path in (files.index, files.tail, files.marks):
             if path.exists():
                 put_aside(store.root, path)
+    with transaction.atomic():
+        forget_findings(row)  # of lines that are gone; insight begins anew
     store.create(row.key)
     if received:
         store.append(row.key, [], offset=0, skip=received)
@@ -146,19 +148,22 @@ def _repair_row(checked: Checked) -> None:
     """Bring the row to what the files say."""
     row, truth = checked.row, dict(checked.row_truth)
     state = truth.pop("state", row.state)
+    reopened = False
     if state == LogState.FINISHED and row.state != LogState.FINISHED:
         finish_log(row, received=None, sha256=None, unverified=True)  # the one way in which a log is finished
     elif state == LogState.OPEN and row.state != LogState.OPEN:
         truth |= {"state": state, "finished_at": None, "completeness": None}
-        truth |= {"looked_through": False, "looked_bytes": 0}  # it may say more now: insight begins anew
+        reopened = True  # it may say more now: insight begins anew
     elif state == LogState.FINISHED and truth.get("omitted"):
         truth["completeness"] = Completeness.OMITTED
     elif row.completeness == Completeness.VERIFIED and {"sha256", "received"} & truth.keys():
         truth["completeness"] = Completeness.UNVERIFIED  # by a hash that the text does not have any more
-    with overwriting_rows(), transaction.atomic():
+    redacted = state == LogState.FINISHED and "omitted" in truth  # perhaps, when the row had been copied
+    with overwriting_rows() if redacted else nullcontext(), transaction.atomic():
         forget(row.step_id)
-        if state == LogState.FINISHED and "omitted" in truth:  # redacted, perhaps, when the row had been copied
+        if redacted or reopened:
             forget_findings(row)
+        if redacted:
             truth["redactions"] = row.redactions + 1
         if truth:
             LogFile.objects.filter(pk=row.pk).update(**truth)

@@ -84,7 +84,10 @@ def test_an_act_on_one_leads_back_to_its_page_while_there_is_one(admin: Client) 
     form = {"ids": log.step.build_id, "confirmed": "yes", "page": "1"}
     pinned = admin.post(f"{DESK}/build/act/pin/", form)
     assert pinned.headers["Location"] == f"{DESK}/build/{log.step.build_id}/change/"
+    assert admin.post(f"{DESK}/build/act/delete/", form).headers["Location"] == pinned.headers["Location"]
     admin.post(f"{DESK}/build/act/unpin/", form)
+    asked = page_of(admin, "build/act/delete/", ids=log.step.build_id, page=1)
+    assert f'<a href="{pinned.headers["Location"]}" class="closelink">' in asked
     assert admin.post(f"{DESK}/build/act/delete/", form).headers["Location"] == f"{DESK}/build/"
     assert not Build.objects.exists()
 
@@ -130,6 +133,14 @@ def test_bytes_are_said_as_people_say_them_and_to_the_byte(admin: Client) -> Non
     assert "653.2 kB (653\xa0186 bytes)" in page
     listed = page_of(admin, "logfile/")
     assert (">20.2 MB<" in listed, ">653.2 kB<" in listed) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(0.084, "84 ms"), (1.237, "1.24 s"), (12, "12 s"), (1234.5, "1234 s"), (86_400, "86400 s")]
+)
+def test_durations_are_said_in_plain_numbers(admin: Client, seconds: float, said: str) -> None:
+    Job.objects.create(name="seal", seconds=seconds)
+    assert f">{said}<" in page_of(admin, "job/")
 
 
 def test_times_say_their_zone(admin: Client) -> None:

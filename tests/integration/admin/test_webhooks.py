@@ -58,6 +58,17 @@ def test_a_webhook_is_changed_and_deleted_and_the_audit_log_says_who(admin: Clie
     assert [entry.act for entry in AuditEntry.objects.order_by("pk")] == ["change", "delete"]
 
 
+def test_who_may_only_look_is_not_asked_for_a_new_secret(client: Client) -> None:
+    webhook = make_webhook()
+    bob = User.objects.create_user("bob", is_staff=True)
+    bob.user_permissions.add(Permission.objects.get(codename="view_webhook"))
+    client.force_login(bob)
+    place = f"{WEBHOOKS}{webhook.pk}/change/"
+    assert "secret" not in client.get(place).content.decode()
+    assert client.post(place, {"url": URL, "events": ["logFinished"], "new_secret": "on"}).status_code == 403
+    assert Webhook.objects.get().secret == webhook.secret
+
+
 def test_a_webhook_gets_another_secret_which_is_shown_once(admin: Client) -> None:
     webhook = make_webhook()
     place = f"{WEBHOOKS}{webhook.pk}/change/"

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from logviewer.chunkstore import Archive, ChunkStore, Entry
 from logviewer.chunkstore.marking import extend_marks
 from logviewer.chunkstore.verification import Verification
 from logviewer.intake.output import append_output, finish_log
 from logviewer.live.store import chunk_store
-from logviewer.models import Completeness, LogFile, LogState
+from logviewer.models import Completeness, Inspection, LogFile, LogState
 from tests.factories import make_build, make_builder, make_log, make_project, make_step
 from tests.unit.chunkstore import plain_format, test_verification
 from tests.unit.chunkstore.logs import joined
@@ -194,10 +196,12 @@ def test_a_row_that_differs_is_brought_to_what_the_files_say(logs_dir: Path, wro
 
 def test_a_row_that_is_finished_before_its_files_are_is_opened_again(logs_dir: Path) -> None:
     log = written_log(finished=False)
+    Inspection.objects.create(log=log)
     LogFile.objects.filter(pk=log.pk).update(
         state="finished", completeness="verified", sha256="0" * 64, looked_bytes=7, looked_through=True
     )
     assert verifylogs("--repair")[0] == 0
+    assert not Inspection.objects.exists()  # else insight would go on in the middle
     log.refresh_from_db()
     assert (log.state, log.completeness, log.sha256) == (LogState.OPEN, None, None)
     assert (log.looked_bytes, log.looked_through) == (0, False)
@@ -210,6 +214,15 @@ def test_a_hash_that_does_not_hold_any_more_verifies_nothing(logs_dir: Path) -> 
     assert verifylogs("--repair")[0] == 0
     log.refresh_from_db()
     assert (log.sha256, log.completeness) == (hashlib.sha256(payload()).hexdigest(), Completeness.UNVERIFIED)
+
+
+def test_a_row_that_tells_of_no_redaction_is_repaired_without_emptying_the_databases_log(logs_dir: Path) -> None:
+    written_log()
+    LogFile.objects.update(sha256="0" * 64)
+    with CaptureQueriesContext(connection) as queries:
+        assert verifylogs("--repair")[0] == 0
+    assert not [query["sql"] for query in queries if "PRAGMA secure_delete" in query["sql"]]
+    assert faults() == []
 
 
 def test_a_row_that_lags_by_a_moment_is_no_finding(logs_dir: Path) -> None:
@@ -266,7 +279,9 @@ def test_a_log_with_bytes_whose_files_are_gone_stays_a_finding(logs_dir: Path) -
 @pytest.mark.parametrize("left", ["nothing", "the index"])
 def test_an_open_log_whose_text_is_gone_goes_on_and_says_what_it_lost(logs_dir: Path, left: str) -> None:
     log = written_log(finished=False)
-    LogFile.objects.filter(pk=log.pk).update(received=30)  # it lags
+    log.annotations.create(line=2, level="error", message="oops")
+    Inspection.objects.create(log=log)
+    LogFile.objects.filter(pk=log.pk).update(received=30, errors=1, looked_bytes=36)  # it lags
     chunk_store().close()
     chunk_store.cache_clear()
     text, index, _sealed = files(log)
@@ -281,6 +296,8 @@ def test_an_open_log_whose_text_is_gone_goes_on_and_says_what_it_lost(logs_dir: 
     with chunk_store().reader(log.key) as reader:
         assert b"%d bytes" % lost in reader.read(0, 1000)
         assert (reader.end().received, reader.end().omitted) == (lost, lost)
+    log.refresh_from_db()
+    assert (log.errors, log.looked_bytes, log.annotations.count(), Inspection.objects.count()) == (0, 0, 0, 0)
     assert append_output(log.pk, log.key, [Entry(0, b"on\n")], offset=lost).received == lost + 3
     log.refresh_from_db()
     finished = finish_log(log, received=lost + 3, sha256=None, unverified=False)

@@ -317,6 +317,15 @@ def test_what_is_not_in_memory_cannot_be_had_at_once(
         assert reader.frame(first.end, max_bytes=1000).data == b"a\nb\n" * 250
 
 
+def test_where_the_text_is_not_in_memory_no_record_is_read_either(mixed: ChunkStore, monkeypatch: pytest.MonkeyPatch):
+    with mixed.reader(KEY) as reader:
+        first = reader.frame(0, max_bytes=1000)
+        assert first is not None
+        monkeypatch.setattr(reader._text, "read_now", lambda offset, length: None)
+        monkeypatch.setattr(reader.index.source, "read", lambda offset, length: pytest.fail("this may wait for a disk"))
+        assert reader.frame_now(20_000, max_bytes=1000, max_runs=9) is None
+
+
 def test_where_the_system_cannot_tell_nothing_can_be_had_at_once(mixed: ChunkStore, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delattr(os, "RWF_NOWAIT")
     with mixed.reader(KEY) as reader:
