@@ -166,7 +166,7 @@ def audited_projects(caller: Caller) -> list[int] | None:
         Forbidden: a user who administers nothing, or a token that lacks the scope `admin`.
     """
     if caller.token is None and not caller.user.is_authenticated:
-        raise Unauthenticated("the audit log needs a token with the scope 'admin'")
+        raise Unauthenticated("the audit log needs an admin who has signed in, or a token with the scope 'admin'")
     if caller.is_staff or (caller.holds(TokenScope.ADMIN) and caller.token and caller.token.project_id is None):
         return None
     project_ids = list(projects_for(caller, Right.ADMIN).values_list("pk", flat=True))

@@ -126,6 +126,21 @@ def test_the_dashboard_names_jobs_that_fail_and_damaged_logs(admin: Client) -> N
     assert "1 damaged log</a> found" in page
 
 
+def test_what_a_job_said_is_for_those_who_may_look_at_jobs(client: Client) -> None:
+    now = timezone.now()
+    job = Job.objects.create(name="seal", failed_at=now, failures_in_a_row=1)
+    JobRun.objects.create(job=job, outcome=RunOutcome.FAILED, holder="host:1", started_at=now, error="no room")
+    bob = User.objects.create_user("bob", is_staff=True)
+    client.force_login(bob)
+    page = client.get("/admin/storage/").content.decode()
+    for withheld in ("no room", f"{DESK}/job/", f"{DESK}/auditentry/"):
+        assert withheld not in page
+    bob.user_permissions.set(Permission.objects.filter(codename__in=["view_job", "view_auditentry"]))
+    page = client.get("/admin/storage/").content.decode()
+    for shown in ("no room", f"{DESK}/job/", f"{DESK}/auditentry/"):
+        assert shown in page
+
+
 def test_bytes_are_said_as_people_say_them_and_to_the_byte(admin: Client) -> None:
     log = make_log(file=False, size=20_184_587, received=20_184_587, stored_bytes=653_186, form="sealed")
     page = page_of(admin, f"logfile/{log.pk}/change/")
