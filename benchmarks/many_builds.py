@@ -7,6 +7,7 @@ answered in this process.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import tempfile
@@ -30,6 +31,8 @@ STATUSES = (200, 404)
 def measure(report: Report, size: Size, times: int) -> None:
     """Ask for everything, each so many times after once that does not count."""
     asking = clients()
+    gc.collect()
+    gc.freeze()  # as a server does when it has started
     for calls in all_calls(size):
         client = asking[calls.caller]
         name = calls.name if calls.caller == STAFF else f"{calls.name}, for {calls.caller}"

@@ -1,5 +1,6 @@
 """The ASGI application: `daphne buildlogs.asgi:application`."""
 
+import gc
 import os
 from functools import partial
 
@@ -64,6 +65,8 @@ if settings.ACCESS_LOG:
     silence_servers()
 
 # This module is imported by servers and by nobody else.
+gc.collect()
+gc.freeze()  # what is there by now stays to the end: going through it stops all viewers for 30 ms now and then
 if settings.LISTENING_TIMES:
     Listener().start()
 if settings.UPKEEP_IN_SERVER:

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
     from django.contrib.admin.views.main import ChangeList
     from django.utils.safestring import SafeString
 
+MAX_TABLE_MEMBERS = 50
+"""Of more, a project's page would be megabytes of forms."""
+
 RETENTION_TITLE = "How long builds are kept"
 OF_PROJECT = "Where a field is empty, what the project says holds."
 RETENTION_FIELDS = tuple(field.name for field in RetentionFields._meta.get_fields())
@@ -94,6 +97,11 @@ class ProjectAdmin(SurveyedAdmin):
     actions = None
     inlines = [MemberInline, TokenInline]
 
+    def get_inlines(self, request: HttpRequest, obj: Project | None) -> list[Any]:
+        """Members and tokens; of many members the number, with the way to their list."""
+        few = obj is None or obj.members.count() <= MAX_TABLE_MEMBERS
+        return [MemberInline, TokenInline] if few else [TokenInline]
+
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         """Projects with the number of their builders."""
         builders = Builder.objects.filter(project=OuterRef("pk")).order_by().values("project")
@@ -135,8 +143,9 @@ class ProjectAdmin(SurveyedAdmin):
     def get_fieldsets(self, request: HttpRequest, obj: Project | None = None) -> Any:
         """The project, then how much of a log it keeps, then which builds for how long."""
         known, said = ([], []) if obj is None else (["created_at", "page"], ["retention"])
+        many = [] if MemberInline in self.get_inlines(request, obj) else ["members"]
         return [
-            (None, {"fields": ["slug", "name", "visibility", *known]}),
+            (None, {"fields": ["slug", "name", "visibility", *known, *many]}),
             ("How much of a log is kept", {"fields": ["max_log_bytes", "max_tail_bytes"]}),
             (RETENTION_TITLE, {"fields": [*said, *RETENTION_FIELDS]}),
         ]
@@ -145,7 +154,14 @@ class ProjectAdmin(SurveyedAdmin):
         """A slug is in every address and storage key of the project: it stays as it was made."""
         if obj is None:
             return []
-        return ["slug", "created_at", "page", "retention"]
+        return ["slug", "created_at", "page", "retention", "members"]
+
+    @admin.display(description="members")
+    def members(self, project: Project) -> SafeString:
+        """How many there are, and the way to them."""
+        address = reverse("admin:logviewer_member_changelist")
+        count = project.members.count()
+        return format_html('<a href="{}?project__id__exact={}">{}</a>', address, project.pk, count)
 
     @admin.display(description="in words")
     def retention(self, project: Project) -> str:

@@ -116,3 +116,25 @@ def test_a_projects_page_shows_its_members_and_tokens_and_asks_as_often_for_many
 
     queries(1)
     assert queries(2) == queries(20)
+
+
+def test_a_projects_page_says_how_many_members_there_are_where_they_are_many(
+    admin: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("logviewer.admin.project.MAX_TABLE_MEMBERS", 1)
+    address = f"/admin/logviewer/member/?project__id__exact={project.pk}"
+    other = make_project("other")
+    for number, of in enumerate((project, project, other)):
+        Member.objects.create(project=of, user=User.objects.create_user(f"user-{number}"))
+    page = admin.get(f"/admin/logviewer/project/{project.pk}/change/").content.decode()
+    assert f'<a href="{address}">2</a>' in page
+    assert "user-0" not in page
+    listed = admin.get(address).content.decode()
+    assert [name in listed for name in ("user-0", "user-1", "user-2")] == [True, True, False]
+    assert "user-2" in admin.get(f"/admin/logviewer/project/{other.pk}/change/").content.decode()
+    answer = admin.post(
+        f"/admin/logviewer/project/{project.pk}/change/",
+        {"name": "Renamed", "visibility": project.visibility, **TOKENS},
+    )
+    assert answer.status_code == 302
+    assert (Project.objects.get(pk=project.pk).name, project.members.count()) == ("Renamed", 2)
