@@ -87,7 +87,7 @@ class ChunkStore:
                 before = appender.state
                 appender.append(entries, offset, skip, now_us, self.fsync is FsyncPolicy.ALWAYS, limits)
                 if self.fsync is FsyncPolicy.INTERVAL and appender.state.records > before.records:
-                    self._mark(appender)
+                    self._mark(appender, appender.state.received - before.received)
                 self._marker.appended(appender.files, before, appender.state)
                 appended = Appended(appender.state.received, appender.state.end())
             if appended.received > before.received:
@@ -225,9 +225,10 @@ class ChunkStore:
                 raise missing from None
             yield log
 
-    def _mark(self, appender: LogAppender) -> None:
+    def _mark(self, appender: LogAppender, appended_bytes: int = 0) -> None:
         """Have the log synced within the interval."""
-        self._syncer.mark(Mark(appender.files, appender.inode, appender.state.records, appender.state.last))
+        mark = Mark(appender.files, appender.inode, appender.state.records, appender.state.last)
+        self._syncer.mark(mark, appended_bytes)
 
 
 def _now_us() -> int:

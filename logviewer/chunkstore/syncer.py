@@ -4,6 +4,7 @@ import logging
 import os
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -20,6 +21,10 @@ logger = logging.getLogger(__name__)
 
 SYNC_INTERVAL_SECONDS = 1.0
 """How much may be lost when the machine loses power (storage.md, "fsync"); a killed process loses nothing."""
+
+
+SYNC_BYTES = 16 * 1024 * 1024
+"""A log that got as much since is synced before: else the finish of a fast one waits for all of it, 33 ms for 100 MB."""
 
 
 class FsyncPolicy(StrEnum):
@@ -43,6 +48,8 @@ class Mark:
 class Syncer:
     """A thread that is started with the first append and syncs, each second, the logs appended to since.
 
+    Logs that got SYNC_BYTES meanwhile are synced at once.
+
     It opens the files by itself, so that it holds up nobody's appending: the log's lock is taken only to
     move `synced`, after the slow part.
     """
@@ -51,20 +58,27 @@ class Syncer:
         self._interval_seconds = interval_seconds
         self._mutex = threading.Lock()
         self._marks: dict[str, Mark] = {}
-        self._stop = threading.Event()
+        self._bytes: dict[str, int] = {}  # appended to each log that is marked
+        self._stopped = False
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def mark(self, mark: Mark) -> None:
-        """Have the log synced with the next round."""
+    def mark(self, mark: Mark, appended_bytes: int = 0) -> None:
+        """Have the log, which got so many bytes more, synced with the next round or before."""
+        key = mark.files.key
         with self._mutex:
-            self._marks[mark.files.key] = mark
-            if self._thread is None and not self._stop.is_set():
+            self._marks[key] = mark
+            self._bytes[key] = self._bytes.get(key, 0) + appended_bytes
+            if self._bytes[key] >= SYNC_BYTES:
+                self._wake.set()
+            if self._thread is None and not self._stopped:
                 self._thread = threading.Thread(target=self._run, name="chunkstore-sync", daemon=True)
                 self._thread.start()
 
     def close(self) -> None:
         """End the thread after a last round."""
-        self._stop.set()
+        self._stopped = True
+        self._wake.set()
         if self._thread is not None:
             self._thread.join()
         self.sync_marked()
@@ -73,19 +87,41 @@ class Syncer:
         """Sync all logs marked so far."""
         with self._mutex:
             marks, self._marks = self._marks, {}
-        for mark in marks.values():
+            self._bytes.clear()
+        self._sync(marks.values())
+
+    def _sync_large(self) -> None:
+        """Sync the logs that got much."""
+        with self._mutex:
+            marks = [self._marks.pop(key) for key, size in self._bytes.items() if size >= SYNC_BYTES]
+            for mark in marks:
+                del self._bytes[mark.files.key]
+        self._sync(marks)
+
+    def _sync(self, marks: Iterable[Mark]) -> None:
+        for mark in marks:
             try:
                 sync_log(mark)
             except LogLocked:
                 with self._mutex:
                     self._marks.setdefault(mark.files.key, mark)
+                    self._bytes.setdefault(mark.files.key, 0)
             except OSError:
                 logger.exception("%s could not be synced; a loss of power may cut it", mark.files.text)
 
     def _run(self) -> None:
-        """Sync once an interval, counted from the round before's end."""
-        while not self._stop.wait(self._interval_seconds):
-            self.sync_marked()
+        """Sync once an interval, counted from the round before's end, and what cannot wait as long."""
+        round_at = time.monotonic() + self._interval_seconds
+        while not self._stopped:
+            self._wake.wait(max(0.0, round_at - time.monotonic()))
+            self._wake.clear()
+            if self._stopped:
+                return
+            if time.monotonic() < round_at:
+                self._sync_large()
+            else:
+                self.sync_marked()
+                round_at = time.monotonic() + self._interval_seconds
 
 
 def sync_log(mark: Mark) -> None:

@@ -36,5 +36,6 @@ def killed_after(room: int) -> Iterator[None]:
 
 def vanish(store: ChunkStore) -> None:
     """Close what the store's process had open, as the kernel does for one that was killed: nothing is synced."""
-    store._syncer._stop.set()
+    store._syncer._stopped = True
+    store._syncer._wake.set()
     store._appenders.close()

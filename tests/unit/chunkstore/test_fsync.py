@@ -82,6 +82,28 @@ def test_interval_waits_for_its_interval_and_closing_does_not(tmp_path: Path, ca
     assert calls == ["fdatasync stdio-1017.log", "fdatasync stdio-1017.idx"]
 
 
+def test_a_log_that_gets_much_does_not_wait_for_the_interval_and_others_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(syncer_module, "SYNC_BYTES", 3000)
+    synced = threading.Semaphore(0)
+    sync_log = syncer_module.sync_log
+    monkeypatch.setattr(syncer_module, "sync_log", lambda mark: (sync_log(mark), synced.release()))
+    store = ChunkStore(tmp_path, sync_interval_seconds=3600)
+    for key in ("a/slow", "a/fast"):
+        store.create(key)
+    store.append("a/slow", [out(b"x" * 2999)])
+    for turn in (1, 2):
+        store.append("a/fast", [out(b"x" * 2999)])
+        assert not synced.acquire(timeout=0.1)
+        store.append("a/fast", [out(b"x")])
+        assert synced.acquire(timeout=10)
+        assert plain_format.synced(tmp_path, "a/fast") == 2 * turn
+    assert plain_format.synced(tmp_path, "a/slow") == 0
+    store.close()
+    assert plain_format.synced(tmp_path, "a/slow") == 1
+
+
 def test_synced_never_goes_back_and_a_log_that_was_replaced_is_left_alone(tmp_path: Path):
     slow = ChunkStore(tmp_path, sync_interval_seconds=3600)
     slow.create(KEY)
