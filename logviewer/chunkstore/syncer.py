@@ -24,7 +24,7 @@ SYNC_INTERVAL_SECONDS = 1.0
 
 
 SYNC_BYTES = 16 * 1024 * 1024
-"""A log that got as much since is synced before: else the finish of a fast one waits for all of it, 33 ms for 100 MB."""
+"""A log that got as much since is synced before: or the finish of a fast one waits for it all, 33 ms for 100 MB."""
 
 
 class FsyncPolicy(StrEnum):
