@@ -35,7 +35,16 @@ MAX_INLINE_ROWS = 100
 """Steps of a build, and logs of a step, on its page: there are builds with thousands."""
 
 
-class StepInline(_StepTable):
+class _ResultsColumn:
+    """How a build or a step ended."""
+
+    @admin.display(description="results")
+    def ended(self, noun: Build | Step) -> SafeString | str:
+        """In its colour."""
+        return toned(noun.results or "")
+
+
+class StepInline(_ResultsColumn, _StepTable):
     """The steps of a build, to look at."""
 
     model = Step
@@ -48,11 +57,6 @@ class StepInline(_StepTable):
     def way(self, step: Step) -> SafeString:
         """The way to its own page."""
         return way_to(step, step.name)
-
-    @admin.display(description="results")
-    def ended(self, step: Step) -> SafeString | str:
-        """In its colour."""
-        return toned(step.results or "")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Step]:
         """Those of the build that is shown."""
@@ -118,7 +122,7 @@ class PinnedFilter(admin.SimpleListFilter):
 
 
 @admin.register(Build)
-class BuildAdmin(ActingAdmin[Build]):
+class BuildAdmin(_ResultsColumn, ActingAdmin[Build]):
     """One run of a builder."""
 
     noun = acts.Noun.BUILD
@@ -164,11 +168,6 @@ class BuildAdmin(ActingAdmin[Build]):
     def name(self, build: Build) -> str:
         """As people call it."""
         return target_text(build)
-
-    @admin.display(description="results")
-    def ended(self, build: Build) -> SafeString | str:
-        """In its colour."""
-        return toned(build.results or "")
 
     @admin.display(description="branch")
     def short_branch(self, build: Build) -> str:
@@ -222,7 +221,7 @@ class BuildAdmin(ActingAdmin[Build]):
 
 
 @admin.register(Step)
-class StepAdmin(MadeByIntake[Step]):
+class StepAdmin(_ResultsColumn, MadeByIntake[Step]):
     """One command of a build."""
 
     actions = None
@@ -233,11 +232,6 @@ class StepAdmin(MadeByIntake[Step]):
     fields = ["build", "number", "name", "slug", "state", "results", "started_at", "finished_at", "page"]
     readonly_fields = ["page"]
     inlines = [LogFileInline]
-
-    @admin.display(description="results")
-    def ended(self, step: Step) -> SafeString | str:
-        """In its colour."""
-        return toned(step.results or "")
 
     @admin.display(description="started")
     def started(self, step: Step) -> SafeString | str:

@@ -69,7 +69,7 @@ def of_builders(
     their builds are looked up; another filter might leave none of these and some that are older.
     """
     if queryset.model is Build:
-        if set(request.GET) <= {parameter, *WORDS_OF_BUILDS, PAGE_VAR, ERROR_FLAG}:
+        if asks_only(request, parameter, *WORDS_OF_BUILDS):
             wanted = {word: request.GET[word] for word in WORDS_OF_BUILDS if word in request.GET}
             return queryset.filter(pk__in=newest_build_ids(builders, MAX_LISTED + 1, wanted=wanted))
         return queryset.filter(builder__in=builders.order_by().values("pk"))
@@ -167,14 +167,14 @@ class WordFilter(admin.SimpleListFilter):
             others = [word for word, _ in self.words if word != value]
             return queryset.exclude(**{f"{self.field}__in": others}).exclude(**{self.field: None})
         fits = Q(**{self.field: value})
-        if not is_alone(request, str(self.parameter_name)) and has_many(queryset.model, fits):
+        if not asks_only(request, str(self.parameter_name)) and has_many(queryset.model, fits):
             return queryset.filter(looked_at(fits))
         return queryset.filter(fits)
 
 
-def is_alone(request: HttpRequest, parameter: str) -> bool:
+def asks_only(request: HttpRequest, *parameters: str) -> bool:
     """Whether nothing else is asked for, but a page of it."""
-    return set(request.GET) <= {parameter, PAGE_VAR, ERROR_FLAG}
+    return set(request.GET) <= {*parameters, PAGE_VAR, ERROR_FLAG}
 
 
 def has_many(model: type[Model], fits: Q) -> bool:

@@ -24,14 +24,8 @@ else:  # takes no types in brackets while it runs
     _RunTable = admin.TabularInline
 
 
-class JobRunInline(_RunTable):
-    """The last runs of a job that did something or failed, to look at."""
-
-    model = JobRun
-    fields = readonly_fields = ("started_at", "ended", "took", "did", "error", "holder")
-    verbose_name_plural = "last runs that did something, or failed"
-    can_delete = False
-    extra = max_num = 0
+class _RunColumns:
+    """What a run came to, in words."""
 
     @admin.display(description="outcome", ordering="outcome")
     def ended(self, run: JobRun) -> SafeString | str:
@@ -46,6 +40,16 @@ class JobRunInline(_RunTable):
     def did(self, run: JobRun) -> str:
         """As `counts_text`."""
         return counts_text(run)
+
+
+class JobRunInline(_RunColumns, _RunTable):
+    """The last runs of a job that did something or failed, to look at."""
+
+    model = JobRun
+    fields = readonly_fields = ("started_at", "ended", "took", "did", "error", "holder")
+    verbose_name_plural = "last runs that did something, or failed"
+    can_delete = False
+    extra = max_num = 0
 
 
 def counts_text(run: JobRun) -> str:
@@ -123,7 +127,7 @@ class JobAdmin(OnlyLookedAt[Job]):
 
 
 @admin.register(JobRun)
-class JobRunAdmin(OnlyLookedAt[JobRun]):
+class JobRunAdmin(_RunColumns, OnlyLookedAt[JobRun]):
     """One run of a job of upkeep."""
 
     list_display = ["started_at", "job", "ended", "took", "did", "error"]
@@ -131,20 +135,6 @@ class JobRunAdmin(OnlyLookedAt[JobRun]):
     list_select_related = ["job"]
     fields = ["job", "ended", "started_at", "took", "did", "error", "holder"]
     readonly_fields = ["ended", "took", "did"]
-
-    @admin.display(description="outcome", ordering="outcome")
-    def ended(self, run: JobRun) -> SafeString | str:
-        """In its colour."""
-        return toned(run.outcome)
-
-    @admin.display(description="took")
-    def took(self, run: JobRun) -> str:
-        """Its duration."""
-        return seconds_text(run.seconds)
-
-    def did(self, run: JobRun) -> str:
-        """As `counts_text`."""
-        return counts_text(run)
 
 
 @admin.register(DamagedLog)

@@ -54,6 +54,14 @@ def _use(noun: Project | Builder, place: int) -> int | None:
     return None if sums is None else sums[place]
 
 
+def _member_count(project: Project) -> int:
+    """How many members it has, asked once for its page, which several methods make."""
+    if "member_count" not in vars(project):
+        vars(project)["member_count"] = project.members.count()
+    count: int = vars(project)["member_count"]
+    return count
+
+
 class SurveyedAdmin(NounAdmin[Any]):
     """Columns that the last survey has: logs, text, what that takes up."""
 
@@ -99,7 +107,7 @@ class ProjectAdmin(SurveyedAdmin):
 
     def get_inlines(self, request: HttpRequest, obj: Project | None) -> list[Any]:
         """Members and tokens; of many members the number, with the way to their list."""
-        few = obj is None or obj.members.count() <= MAX_TABLE_MEMBERS
+        few = obj is None or _member_count(obj) <= MAX_TABLE_MEMBERS
         return [MemberInline, TokenInline] if few else [TokenInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
@@ -160,8 +168,7 @@ class ProjectAdmin(SurveyedAdmin):
     def members(self, project: Project) -> SafeString:
         """How many there are, and the way to them."""
         address = reverse("admin:logviewer_member_changelist")
-        count = project.members.count()
-        return format_html('<a href="{}?project__id__exact={}">{}</a>', address, project.pk, count)
+        return format_html('<a href="{}?project__id__exact={}">{}</a>', address, project.pk, _member_count(project))
 
     @admin.display(description="in words")
     def retention(self, project: Project) -> str:
@@ -193,9 +200,9 @@ class ProjectAdmin(SurveyedAdmin):
         """Show which builds retention would delete now, and what that would free: a dry run."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        project = get_object_or_404(Project, pk=project_id) if project_id <= MAX_ID else None
-        if project is None:
+        if project_id > MAX_ID:
             raise Http404
+        project = get_object_or_404(Project, pk=project_id)
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,

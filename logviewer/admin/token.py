@@ -52,18 +52,8 @@ def state_of(token: Token) -> str:
     return "valid" if token.is_valid else "revoked" if token.revoked_at is not None else "expired"
 
 
-class TokenInline(_TokenTable):
-    """A project's tokens, to look at: each one's own page changes and revokes it."""
-
-    model = Token
-    fields = readonly_fields = ("way", "scope_words", "state", "created", "expires_at", "last_used")
-    can_delete = False
-    extra = max_num = 0
-
-    @admin.display(description="name")
-    def way(self, token: Token) -> SafeString:
-        """The way to its own page."""
-        return way_to(token, token.name)
+class _TokenColumns:
+    """What is known of a token, in words."""
 
     @admin.display(description="scopes")
     def scope_words(self, token: Token) -> str:
@@ -75,15 +65,29 @@ class TokenInline(_TokenTable):
         """As `state_of`."""
         return toned(state_of(token))
 
-    @admin.display(description="created")
+    @admin.display(description="created", ordering="created_at")
     def created(self, token: Token) -> SafeString | str:
         """How long ago."""
         return age(token.created_at)
 
-    @admin.display(description="last used")
+    @admin.display(description="last used", ordering="last_used_at")
     def last_used(self, token: Token) -> SafeString | str:
         """How long ago."""
         return age(token.last_used_at)
+
+
+class TokenInline(_TokenColumns, _TokenTable):
+    """A project's tokens, to look at: each one's own page changes and revokes it."""
+
+    model = Token
+    fields = readonly_fields = ("way", "scope_words", "state", "created", "expires_at", "last_used")
+    can_delete = False
+    extra = max_num = 0
+
+    @admin.display(description="name")
+    def way(self, token: Token) -> SafeString:
+        """The way to its own page."""
+        return way_to(token, token.name)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Not here."""
@@ -115,7 +119,7 @@ class ValidityFilter(admin.SimpleListFilter):
 
 
 @admin.register(Token)
-class TokenAdmin(NounAdmin[Token]):
+class TokenAdmin(_TokenColumns, NounAdmin[Token]):
     """Bearer tokens. Their text is shown once, in the message after the making; the digest never."""
 
     form = TokenForm
@@ -131,30 +135,10 @@ class TokenAdmin(NounAdmin[Token]):
         """Tokens are revoked many at once, and deleted one by one."""
         return {name: act for name, act in super().get_actions(request).items() if name != "delete_selected"}
 
-    @admin.display(description="scopes")
-    def scope_words(self, token: Token) -> str:
-        """The scopes in one line."""
-        return ", ".join(token.scopes)
-
     @admin.display(description="project", ordering="project__slug")
     def project_or_all(self, token: Token) -> str:
         """The project, or that it is good for all of them."""
         return "all projects" if token.project is None else token.project.slug
-
-    @admin.display(description="state")
-    def state(self, token: Token) -> SafeString | str:
-        """As `state_of`."""
-        return toned(state_of(token))
-
-    @admin.display(description="created", ordering="created_at")
-    def created(self, token: Token) -> SafeString | str:
-        """How long ago."""
-        return age(token.created_at)
-
-    @admin.display(description="last used", ordering="last_used_at")
-    def last_used(self, token: Token) -> SafeString | str:
-        """How long ago."""
-        return age(token.last_used_at)
 
     def get_fields(
         self, request: HttpRequest, obj: Token | None = None

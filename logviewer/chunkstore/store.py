@@ -225,7 +225,7 @@ class ChunkStore:
                 raise missing from None
             yield log
 
-    def _mark(self, appender: LogAppender, appended_bytes: int = 0) -> None:
+    def _mark(self, appender: LogAppender, appended_bytes: int) -> None:
         """Have the log synced within the interval."""
         mark = Mark(appender.files, appender.inode, appender.state.records, appender.state.last)
         self._syncer.mark(mark, appended_bytes)

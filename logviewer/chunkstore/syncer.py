@@ -4,7 +4,6 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Iterable
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -21,7 +20,6 @@ logger = logging.getLogger(__name__)
 
 SYNC_INTERVAL_SECONDS = 1.0
 """How much may be lost when the machine loses power (storage.md, "fsync"); a killed process loses nothing."""
-
 
 SYNC_BYTES = 16 * 1024 * 1024
 """A log that got as much since is synced before: or the finish of a fast one waits for it all, 33 ms for 100 MB."""
@@ -57,19 +55,18 @@ class Syncer:
     def __init__(self, interval_seconds: float = SYNC_INTERVAL_SECONDS) -> None:
         self._interval_seconds = interval_seconds
         self._mutex = threading.Lock()
-        self._marks: dict[str, Mark] = {}
-        self._bytes: dict[str, int] = {}  # appended to each log that is marked
+        self._marks: dict[str, tuple[Mark, int]] = {}  # with the bytes appended since the last sync
         self._stopped = False
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def mark(self, mark: Mark, appended_bytes: int = 0) -> None:
+    def mark(self, mark: Mark, appended_bytes: int) -> None:
         """Have the log, which got so many bytes more, synced with the next round or before."""
         key = mark.files.key
         with self._mutex:
-            self._marks[key] = mark
-            self._bytes[key] = self._bytes.get(key, 0) + appended_bytes
-            if self._bytes[key] >= SYNC_BYTES:
+            _, waiting_bytes = self._marks.get(key, (mark, 0))
+            self._marks[key] = mark, waiting_bytes + appended_bytes
+            if waiting_bytes + appended_bytes >= SYNC_BYTES:
                 self._wake.set()
             if self._thread is None and not self._stopped:
                 self._thread = threading.Thread(target=self._run, name="chunkstore-sync", daemon=True)
@@ -85,27 +82,19 @@ class Syncer:
 
     def sync_marked(self) -> None:
         """Sync all logs marked so far."""
-        with self._mutex:
-            marks, self._marks = self._marks, {}
-            self._bytes.clear()
-        self._sync(marks.values())
+        self._sync(least_bytes=0)
 
-    def _sync_large(self) -> None:
-        """Sync the logs that got much."""
+    def _sync(self, least_bytes: int) -> None:
+        """Sync the logs that got so many bytes or more."""
         with self._mutex:
-            marks = [self._marks.pop(key) for key, size in self._bytes.items() if size >= SYNC_BYTES]
-            for mark in marks:
-                del self._bytes[mark.files.key]
-        self._sync(marks)
-
-    def _sync(self, marks: Iterable[Mark]) -> None:
+            keys = [key for key, (_, waiting_bytes) in self._marks.items() if waiting_bytes >= least_bytes]
+            marks = [self._marks.pop(key)[0] for key in keys]
         for mark in marks:
             try:
                 sync_log(mark)
             except LogLocked:
                 with self._mutex:
-                    self._marks.setdefault(mark.files.key, mark)
-                    self._bytes.setdefault(mark.files.key, 0)
+                    self._marks.setdefault(mark.files.key, (mark, 0))
             except OSError:
                 logger.exception("%s could not be synced; a loss of power may cut it", mark.files.text)
 
@@ -118,7 +107,7 @@ class Syncer:
             if self._stopped:
                 return
             if time.monotonic() < round_at:
-                self._sync_large()
+                self._sync(SYNC_BYTES)
             else:
                 self.sync_marked()
                 round_at = time.monotonic() + self._interval_seconds

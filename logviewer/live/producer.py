@@ -1,8 +1,8 @@
 """LogFileProducer: writes one log into one consumer, what is stored first, then what comes.
 
 After Buildbot 0.8's `LogFileProducer`, whose rule "subscribe before the last yield" reads here: join the hub, then read
-to the end, then trust offsets. Unlike there, a consumer may pause at any time: the producer soon
-holds nothing but its offset, and goes on from the store.
+to the end, then trust offsets. Unlike there, a consumer may pause at any time: the producer soon holds
+nothing but its offset, and goes on from the store.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from django.db.models import F
 
 from logviewer.models import SERVER, Act, AuditEntry, Delivery, DeliveryState, Webhook
 from logviewer.models.webhook import MAX_WHY_CHARACTERS
+from logviewer.webhooks.registry import locked_webhooks
 from logviewer.webhooks.sending import ATTEMPT_SECONDS, Answer
 
 LEASE = timedelta(seconds=ATTEMPT_SECONDS + 70)
@@ -79,9 +80,8 @@ def write_down(taken: Taken, answer: Answer, now: datetime, jitter: float) -> Re
     None where the delivery is not this process's any more: deleted, sent again, or taken by another after the lease.
     """
     with transaction.atomic():
-        webhook = (
-            _locked_webhook(taken.webhook_id) if answer.is_gone else None
-        )  # before its delivery, as who deletes it
+        # Before its delivery, as whoever deletes it does.
+        webhook = locked_webhooks().filter(pk=taken.webhook_id).first() if answer.is_gone else None
         rows = Delivery.objects.filter(
             pk=taken.delivery_id, attempts=taken.attempts, state=DeliveryState.WAITING
         ).select_for_update()
@@ -95,10 +95,6 @@ def write_down(taken: Taken, answer: Answer, now: datetime, jitter: float) -> Re
         if webhook is not None and webhook.active:
             _deactivate(webhook)
     return result
-
-
-def _locked_webhook(webhook_id: int) -> Webhook | None:
-    return Webhook.objects.select_related("project").select_for_update(of=("self",)).filter(pk=webhook_id).first()
 
 
 def _decide(delivery: Delivery, answer: Answer, now: datetime, jitter: float) -> Result:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from logviewer.models import Act, Actor, AuditEntry, Delivery, DeliveryState, Project, Webhook, WebhookEvent
@@ -55,6 +56,11 @@ def create_webhook(project: Project, url: str, events: Sequence[WebhookEvent], a
     return webhook
 
 
+def locked_webhooks() -> QuerySet[Webhook]:
+    """Webhooks with their projects, each locked as it is read, until the transaction ends."""
+    return Webhook.objects.select_related("project").select_for_update(of=("self",))
+
+
 def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> Webhook:
     """Give a webhook another `url`, `events` or `active`; what is waiting goes to the new address.
 
@@ -67,7 +73,7 @@ def change_webhook(webhook: Webhook, changes: dict[str, Any], actor: Actor) -> W
     if "events" in changes:
         changes = {**changes, "events": _words(changes["events"])}
     with transaction.atomic():
-        webhook = Webhook.objects.select_related("project").select_for_update(of=("self",)).get(pk=webhook.pk)
+        webhook = locked_webhooks().get(pk=webhook.pk)
         changed = {name: value for name, value in changes.items() if getattr(webhook, name) != value}
         if not changed:
             return webhook
@@ -89,7 +95,7 @@ def renew_secret(webhook: Webhook, actor: Actor) -> Webhook:
         Webhook.DoesNotExist: it was deleted meanwhile.
     """
     with transaction.atomic():
-        webhook = Webhook.objects.select_related("project").select_for_update(of=("self",)).get(pk=webhook.pk)
+        webhook = locked_webhooks().get(pk=webhook.pk)
         webhook.secret = new_secret()
         webhook.save(update_fields=["secret"])
         AuditEntry.record(actor, Act.CHANGE, webhook, secret="renewed")  # noqa: S106 (a word for the audit log)
@@ -100,7 +106,7 @@ def delete_webhook(webhook: Webhook, actor: Actor) -> None:
     """Delete a webhook with all that was, or is to be, delivered to it; one that is gone already stays so."""
     with transaction.atomic():
         # Locked first: what events under way write down for it is there then, and goes with it.
-        found = Webhook.objects.select_related("project").select_for_update(of=("self",)).filter(pk=webhook.pk).first()
+        found = locked_webhooks().filter(pk=webhook.pk).first()
         if found is not None:
             AuditEntry.record(actor, Act.DELETE, found, url=_place(found.url))
             found.delete()

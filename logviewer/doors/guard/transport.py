@@ -128,7 +128,7 @@ class WriteGate:
                 sent = 0
         for piece in pieces:
             if sent < len(piece):
-                self._transport.write(bytes(piece[sent:]) if sent else bytes(piece))
+                self._transport.write(bytes(piece[sent:]))
             sent = max(0, sent - len(piece))
 
     def release(self) -> None:
