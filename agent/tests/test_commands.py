@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,15 @@ def test_a_reader_that_goes_away_does_not_lose_the_log(agent: Agent, server: Con
     assert server.logs[0].channel(0) == text
 
 
+@pytest.fixture
+def hangups() -> Iterator[None]:
+    """Hangups are not ignored, as they are in all that `nohup` starts."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangups")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
 @pytest.mark.parametrize("verb", ["run", "build"])
 def test_signals_are_passed_on(agent: Agent, server: ContractServer, number: signal.Signals, verb: str) -> None:

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from django.db.models import QuerySet, Sum
@@ -128,13 +129,23 @@ def _may_be_behind(now: LogFile, before: LogFile, files: LogFiles) -> bool:
     names = ("size", "state", "form", "stored_bytes")
     if any(getattr(now, name) != getattr(before, name) for name in names):
         return True
-    for path in (files.index, files.sealed):
-        try:
-            if time.time() - path.stat().st_mtime < QUIET_SECONDS:
-                return True
-        except OSError:
-            continue
-    return False
+    lately = time.time() - QUIET_SECONDS
+    return any((_changed_at(path) or 0.0) > lately for path in (files.index, files.sealed, *_left_behind(files)))
+
+
+def _left_behind(files: LogFiles) -> tuple[Path, ...]:
+    """The directory that a log which lies elsewhere was removed from last, or what is left of the way to it."""
+    if files.index.exists():
+        return ()
+    return tuple(islice((path for path in files.index.parents if path.is_dir()), 1))
+
+
+def _changed_at(path: Path) -> float | None:
+    """When a file or directory last changed, in seconds since the epoch; None where it is not there."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return None
 
 
 def total_bytes(logs: QuerySet[LogFile]) -> int:

@@ -92,6 +92,7 @@ def test_a_finished_log_says_so_and_has_no_end_to_follow(page: Page, told: Calla
     build.say(*numbered(1))
     expect(log.line(f"line {MANY}")).to_be_in_viewport()
     log.wheel(-1000)
+    log.expect_following(False)
     build.say("all there is")
     expect(log.new_lines).to_have_text("1 new line")
     assert build.end() == 0
