@@ -46,13 +46,14 @@ SESSIONS_A_TIME = 500
 class Work:
     """What a job is given: whether to stop, asked between two logs or builds.
 
-    `is_once`: an operator or cron has it done once and now. `is_steady`: no clock has been set lately, as far as this
-    process knows. `progress` is called after each log.
+    `is_once`: an operator or cron has it done once and now. `is_steady`: whether no clock has been set lately, as far
+    as this process knows; a job may run for hours, so it is asked, as `stopped` is, before what depends on it.
+    `progress` is called after each log.
     """
 
     stopped: Callable[[], bool] = lambda: False
     is_once: bool = False
-    is_steady: bool = True
+    is_steady: Callable[[], bool] = lambda: True
     progress: Callable[[], object] = lambda: None
 
 
@@ -233,11 +234,7 @@ class Expire(UpkeepJob):
         cut_short = self._expiry.complete(work.stopped)
         if cut_short.away:
             return Report(problem=cut_short.away)  # nothing more is begun that could not be ended either
-        if not work.is_steady:
-            return Report(
-                problem="the clock was set lately: no build goes by its age before it has been steady for an hour"
-            )
-        found = self._expiry.run(Project.objects.order_by("pk"), work.stopped)
+        found = self._expiry.run(Project.objects.order_by("pk"), work.stopped, work.is_steady)
         words = (
             f"{found.builds} builds deleted, {found.logs} logs, {found.stored_bytes / MB:.1f} MB"
             if found.builds

@@ -32,12 +32,12 @@ class Scheduler:
         A job that fails does not keep the others from their turn. Raises a database's Error where it is away.
         """
         rows = self._rows()
-        is_steady = self._steadiness.note()
+        self._steadiness.note()  # also while nothing asks: a clock that is only slewed gets far in a day
         for job in self._jobs:
             if self._stopped():
                 return
             if self._is_wanted(job, rows[job.name]):
-                self._do(job, Work(self._stopped, is_steady=is_steady), partial(self._is_wanted, job))
+                self._do(job, Work(self._stopped, is_steady=self._steadiness.note), partial(self._is_wanted, job))
 
     def do_once(
         self, names: Iterable[str] = (), progress: Callable[[], object] = lambda: None
@@ -56,9 +56,10 @@ class Scheduler:
             if job.name in named or (
                 not named and (job.is_frequent or is_due(rows[job.name], timezone.now(), job.interval_seconds))
             ):
-                report = self._do(job, Work(self._stopped, is_once=True, progress=progress))
+                work = Work(self._stopped, is_once=True, is_steady=self._steadiness.note, progress=progress)
+                report = self._do(job, work)
                 if report is None and job.is_frequent:
-                    report = job.run(Work(self._stopped, is_once=True, progress=progress))
+                    report = job.run(work)
                 yield job, report
 
     def _rows(self) -> dict[str, Job]:

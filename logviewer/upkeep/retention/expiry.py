@@ -36,6 +36,8 @@ MAX_WAITING_SECONDS = 1.0
 """How many logs' rows, and how long the first of them, may wait for those of others to go in one transaction: half of a
 deletion's time are queries and syncs. Where that is cut short, upkeep completes these builds."""
 
+CLOCK_WAS_SET = "the clock was set lately: no build goes by its age before it has been steady for an hour"
+
 Record = Callable[[Sequence[tuple[Build, Deleted]]], None]
 """Told of builds with what went with them, in the transaction in which their rows go."""
 
@@ -57,15 +59,29 @@ class Expiry:
     def __init__(self, retries: Retries | None = None) -> None:
         self._retries = Retries() if retries is None else retries
 
-    def run(self, projects: Iterable[Project], stopped: Callable[[], bool] = lambda: False) -> Expired:
-        """Delete what the policies of these projects let go; ends early where `stopped()` says so."""
+    def run(
+        self,
+        projects: Iterable[Project],
+        stopped: Callable[[], bool] = lambda: False,
+        is_steady: Callable[[], bool] = lambda: True,
+    ) -> Expired:
+        """Delete what the policies of these projects let go; ends early where `stopped()` says so.
+
+        And where `is_steady()`, asked before each build, says that a clock was set: ages are not believed then.
+        """
         found = Expired()
+
+        def ends() -> bool:
+            if not is_steady():
+                found.away = CLOCK_WAS_SET
+            return bool(found.away) or stopped()
+
         for project in projects:
-            if stopped() or found.away:
+            if ends():
                 break
             _settle(project)  # what a run before this one was killed with
             try:
-                self._run_project(project, found, stopped)
+                self._run_project(project, found, ends)
             finally:
                 _settle(project)
         return found

@@ -201,6 +201,24 @@ def test_it_stops_between_two_builds_and_goes_on() -> None:
     assert [entry.details["builds"] for entry in AuditEntry.objects.order_by("pk")] == [first.builds, second.builds]
 
 
+def test_a_clock_that_is_set_in_the_middle_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    projects = [make_project(keep_days=30), make_project("other", keep_days=30)]
+    for project in projects:
+        for _ in range(2):
+            ended_build(90, builder=make_builder(project=project))
+    was_set: list[bool] = []
+
+    def emptied(build_id: int, *args: Any) -> Any:
+        was_set.append(True)
+        return empty_build(build_id, *args)
+
+    monkeypatch.setattr(expiry, "empty_build", emptied)
+    found = Expiry().run(projects, is_steady=lambda: not was_set)
+    assert (found.builds, Build.objects.count()) == (1, 3)
+    assert "clock" in found.away
+    assert AuditEntry.objects.get().details["builds"] == 1
+
+
 def test_what_a_killed_run_did_is_told_by_the_next() -> None:
     project = make_project()
     RetentionTally.objects.create(project=project, builds=3, logs=30, stored_bytes=3000)

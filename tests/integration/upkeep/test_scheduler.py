@@ -16,6 +16,7 @@ from logviewer.upkeep import leases
 from logviewer.upkeep.jobs import JOBS, Expire, ForgetSessions, Report, UpkeepJob, Work
 from logviewer.upkeep.leases import KEPT_RUNS, Lease, Result, is_due, take
 from logviewer.upkeep.scheduler import Scheduler
+from logviewer.upkeep.steadiness import Steadiness
 from tests.factories import make_project
 from tests.integration.upkeep.builds import ended_build, numbers
 
@@ -307,10 +308,27 @@ def test_a_round_with_nothing_to_do_asks_little(django_assert_max_num_queries: A
 def test_retention_waits_while_the_clock_may_be_wrong() -> None:
     make_project(keep_days=30)
     ended_build(90)
-    report = Expire().run(Work(is_steady=False))
+    report = Expire().run(Work(is_steady=lambda: False))
     assert "clock" in report.problem
     assert numbers() == [1]
     assert Expire().run(Work()).counts["builds"] == 1
+
+
+def test_a_clock_that_is_set_while_another_job_runs_ages_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = [1_000_000.0]
+    monkeypatch.setattr("logviewer.upkeep.scheduler.Steadiness", lambda: Steadiness(lambda: wall[0], lambda: 500.0))
+    make_project(keep_days=30)
+    ended_build(90)
+
+    def long(_work: Work) -> Report:
+        wall[0] += 365 * 86_400
+        return Report()
+
+    Recorded.does = staticmethod(long)
+    scheduler(Recorded, Expire).do_round()
+    assert Recorded.ran == ["recorded"]
+    assert numbers() == [1]
+    assert "clock" in JobRun.objects.get(job="retention").error
 
 
 def test_sessions_that_are_out_of_date_are_deleted_and_no_others() -> None:
