@@ -76,9 +76,12 @@ class Expiry:
                 found.away = CLOCK_WAS_SET
             return bool(found.away) or stopped()
 
-        for project in projects:
+        for chosen in projects:
             if ends():
                 break
+            project = _with_tally(chosen.pk)
+            if project is None:  # it was deleted since the run began
+                continue
             _settle(project)  # what a run before this one was killed with
             try:
                 self._run_project(project, found, ends)
@@ -203,9 +206,17 @@ def _chosen(max_total_bytes: int, sharing: list[Ruled]) -> list[int]:
     return [each.build_id for each in islice(beyond_room(max_total_bytes, sharing, 0), MAX_CHOSEN)]
 
 
+def _with_tally(project_id: int) -> Project | None:
+    """The project as it is now, which has a tally from then on; None where it is gone."""
+    with transaction.atomic():
+        project = Project.objects.select_for_update().filter(pk=project_id).first()
+        if project is not None:
+            RetentionTally.objects.get_or_create(project=project)
+    return project
+
+
 def _recorder(project: Project) -> Record:
     """What adds deletions to the project's tally, in their transaction."""
-    RetentionTally.objects.get_or_create(project=project)
 
     def record(dropped: Sequence[tuple[Build, Deleted]]) -> None:
         RetentionTally.objects.filter(project=project).update(
