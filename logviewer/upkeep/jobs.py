@@ -240,7 +240,8 @@ class Expire(UpkeepJob):
             if found.builds
             else ""
         )
-        problem = f"{found.failed} builds could not be deleted, as the log says" if found.failed else found.away
+        failed = cut_short.failed + found.failed
+        problem = f"{failed} builds or logs could not be deleted, as the log says" if failed else found.away
         return Report({"builds": found.builds, "logs": found.logs, "bytes": found.stored_bytes}, words, problem)
 
 

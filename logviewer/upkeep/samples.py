@@ -35,7 +35,8 @@ def check_samples(wanted: int, stopped: Callable[[], bool] = lambda: False) -> S
     Half of them at most are damaged ones, those that were not read for the longest; the others are drawn by chance.
     """
     most_again = (wanted + random.randint(0, 1)) // 2  # noqa: S311 - of 1 every other time, no secret
-    again = list(DamagedLog.objects.order_by("found_at", "pk").values_list("log", flat=True)[:most_again])
+    damaged = DamagedLog.objects.filter(log__deletion_began_at=None).order_by("found_at", "pk")
+    again = list(damaged.values_list("log", flat=True)[:most_again])
     found = Sampled()
     for log_id in [*again, *draw(wanted - len(again), without=frozenset(again))]:
         if stopped():

@@ -10,16 +10,18 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
 from logviewer.chunkstore import ArchiveAway, ChunkStoreError
 from logviewer.live.retries import Retries
-from logviewer.models import SERVER, Act, AuditEntry, Build, Project, RetentionTally
-from logviewer.upkeep.deleting import Deleted, drop_builds, empty_build
+from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile, Project, RetentionTally
+from logviewer.upkeep.deleting import Deleted, delete_log, drop_builds, empty_build
 from logviewer.upkeep.errors import Pinned, StillOpen
 from logviewer.upkeep.leases import lease_time
 from logviewer.upkeep.retention.candidates import Ruled, beyond_room, rooms, ruled_builders
@@ -44,7 +46,7 @@ Record = Callable[[Sequence[tuple[Build, Deleted]]], None]
 
 @dataclass
 class Expired:
-    """What a run came to; `failed` builds could not be deleted now, `away` is why it ended early, if it did."""
+    """What a run came to; `failed` builds or logs could not be deleted now, `away` is why it ended early, if it did."""
 
     builds: int = 0
     logs: int = 0
@@ -58,6 +60,7 @@ class Expiry:
 
     def __init__(self, retries: Retries | None = None) -> None:
         self._retries = Retries() if retries is None else retries
+        self._log_retries = Retries()
 
     def run(
         self,
@@ -102,8 +105,17 @@ class Expiry:
                 counts = {"logs": deleted.logs, "bytes": deleted.stored_bytes}
                 AuditEntry.record(SERVER, Act.DELETE, build, reason=reason, **counts)
 
-        cut_short = Build.objects.filter(deletion_began_at__lt=timezone.now() - lease_time())
-        self._delete(list(cut_short.values_list("pk", flat=True)[:MAX_CHOSEN]), record, lambda _: True, found, stopped)
+        before = timezone.now() - lease_time()
+        builds = Build.objects.filter(deletion_began_at__lt=before)
+        self._delete(list(builds.values_list("pk", flat=True)[:MAX_CHOSEN]), record, lambda _: True, found, stopped)
+        logs = LogFile.including_deleted.filter(deletion_began_at__lt=before)  # the audit log has them already
+        for log_id in list(logs.values_list("pk", flat=True)[:MAX_CHOSEN]):
+            if found.away or stopped():
+                break
+            deleted = _deleted("log", log_id, partial(delete_log, log_id, SERVER), self._log_retries, found)
+            if deleted is not None:
+                found.logs += 1
+                found.stored_bytes += deleted.stored_bytes
         return found
 
     def _run_project(self, project: Project, found: Expired, stopped: Callable[[], bool]) -> None:
@@ -159,7 +171,7 @@ class Expiry:
             for build_id in build_ids:
                 if found.away or stopped():
                     return
-                deleted = self._empty(build_id, is_wanted, found)
+                deleted = _deleted("build", build_id, partial(empty_build, build_id, is_wanted), self._retries, found)
                 if deleted is None:
                     continue
                 rows_go_at = rows_go_at if emptied else time.monotonic() + MAX_WAITING_SECONDS
@@ -169,25 +181,28 @@ class Expiry:
         finally:
             _drop(emptied, record, found)
 
-    def _empty(self, build_id: int, is_wanted: Callable[[Build], bool], found: Expired) -> Deleted | None:
-        """Delete a build's files; None where it does not go, or not now."""
-        if not self._retries.is_due(build_id):
-            return None
-        try:
-            deleted = empty_build(build_id, is_wanted)
-        except (Build.DoesNotExist, Pinned, StillOpen):
-            return None  # another process was first, or somebody changed their mind
-        except ArchiveAway as away:
-            found.away = str(away)
-            logger.warning("nothing more is deleted: %s", away)
-            return None
-        except (ChunkStoreError, OSError) as error:
-            found.failed += 1
-            pause_seconds = self._retries.note_failure(build_id)
-            logger.warning("build %s is not deleted: %s; tried again in %g s", build_id, error, pause_seconds)
-            return None
-        self._retries.note_success(build_id)
-        return deleted
+
+def _deleted(
+    noun: str, noun_id: int, delete: Callable[[], Deleted | None], retries: Retries, found: Expired
+) -> Deleted | None:
+    """Delete a build's files, or a log; None where it does not go, or not now."""
+    if not retries.is_due(noun_id):
+        return None
+    try:
+        deleted = delete()
+    except (ObjectDoesNotExist, Pinned, StillOpen):
+        return None  # another process was first, or somebody changed their mind
+    except ArchiveAway as away:
+        found.away = str(away)
+        logger.warning("nothing more is deleted: %s", away)
+        return None
+    except (ChunkStoreError, OSError) as error:
+        found.failed += 1
+        pause_seconds = retries.note_failure(noun_id)
+        logger.warning("%s %s is not deleted: %s; tried again in %g s", noun, noun_id, error, pause_seconds)
+        return None
+    retries.note_success(noun_id)
+    return deleted
 
 
 def _drop(emptied: dict[int, Deleted], record: Record, found: Expired) -> None:
