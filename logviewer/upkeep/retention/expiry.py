@@ -46,50 +46,63 @@ Record = Callable[[Sequence[tuple[Build, Deleted]]], None]
 
 @dataclass
 class Expired:
-    """What a run came to; `failed` builds or logs could not be deleted now, `away` is why it ended early, if it did."""
+    """What a run came to; `failed` builds or logs could not be deleted now, `away` is why it ended early, if it did.
+
+    `gave_way`: it ended early, and goes on with the next run.
+    """
 
     builds: int = 0
     logs: int = 0
     stored_bytes: int = 0
     failed: int = 0
     away: str = ""
+    gave_way: bool = False
 
 
 class Expiry:
-    """Runs retention. Remembers what failed, so that the next run does not wait for it again."""
+    """Runs retention. Remembers what failed, so that the next run does not wait for it again.
+
+    `resumes_at` is the id of the project in which the last run gave way, 0 where it did not.
+    """
 
     def __init__(self, retries: Retries | None = None) -> None:
         self._retries = Retries() if retries is None else retries
         self._log_retries = Retries()
+        self.resumes_at = 0
 
     def run(
         self,
         projects: Iterable[Project],
         stopped: Callable[[], bool] = lambda: False,
         is_steady: Callable[[], bool] = lambda: True,
+        is_turn_over: Callable[[], bool] = lambda: False,
     ) -> Expired:
         """Delete what the policies of these projects let go; ends early where `stopped()` says so.
 
-        And where `is_steady()`, asked before each build, says that a clock was set: ages are not believed then.
+        And where `is_steady()`, asked before each build, says that a clock was set: ages are not believed then. Where
+        `is_turn_over()` says that others wait it gives way, but not before it has deleted something or is through with
+        a project: looking alone may take that long. The next run goes on with that project, if they come by id.
         """
         found = Expired()
+        resumed, self.resumes_at = self.resumes_at, 0
+        project_id, is_further = 0, False
 
         def ends() -> bool:
             if not is_steady():
                 found.away = CLOCK_WAS_SET
-            return bool(found.away) or stopped()
+            found.gave_way = found.gave_way or ((is_further or found.builds > 0) and is_turn_over())
+            return bool(found.away) or found.gave_way or stopped()
 
         for chosen in projects:
+            project_id = chosen.pk
             if ends():
                 break
-            project = _with_tally(chosen.pk)
-            if project is None:  # it was deleted since the run began
-                continue
-            _settle(project)  # what a run before this one was killed with
-            try:
-                self._run_project(project, found, ends)
-            finally:
-                _settle(project)
+            self._run_project(project_id, found, ends, is_resumed=project_id == resumed)
+            if found.gave_way:
+                break
+            is_further = True
+        if found.gave_way:
+            self.resumes_at = project_id
         return found
 
     def complete(self, stopped: Callable[[], bool] = lambda: False) -> Expired:
@@ -118,14 +131,24 @@ class Expiry:
                 found.stored_bytes += deleted.stored_bytes
         return found
 
-    def _run_project(self, project: Project, found: Expired, stopped: Callable[[], bool]) -> None:
-        record = _recorder(project)
-        ruled = ruled_builders(project, timezone.now())
-        for each in ruled:
-            if each.protection.expires:
-                self._expire(each, record, found, stopped)
-        for max_total_bytes, sharing in rooms(ruled):
-            self._make_room(max_total_bytes, sharing, record, found, stopped)
+    def _run_project(self, project_id: int, found: Expired, stopped: Callable[[], bool], *, is_resumed: bool) -> None:
+        """Have go what one project lets go, and say so once at the end, however often it gave way."""
+        project = _with_tally(project_id)
+        if project is None:  # it was deleted since the run began
+            return
+        if not is_resumed:
+            _settle(project)  # what a run before this one was killed with
+        try:
+            record = _recorder(project)
+            ruled = ruled_builders(project, timezone.now())
+            for each in ruled:
+                if each.protection.expires:
+                    self._expire(each, record, found, stopped)
+            for max_total_bytes, sharing in rooms(ruled):
+                self._make_room(max_total_bytes, sharing, record, found, stopped)
+        finally:
+            if not found.gave_way:
+                _settle(project)
 
     def _expire(self, ruled: Ruled, record: Record, found: Expired, stopped: Callable[[], bool]) -> None:
         """Delete what goes of one builder by itself."""
