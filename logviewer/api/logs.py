@@ -72,7 +72,11 @@ def post_redact(request: ApiRequest, log_id: int, body: LinesToRedact) -> LogSha
 
 @router.delete("/{int:log_id}", response={204: None}, summary="Delete a finished log, for good")
 def remove_log(request: ApiRequest, log_id: int) -> Status[None]:
-    """One that is still open, or of a pinned build, is a conflict, and stays."""
+    """One that is still open, or of a pinned build, is a conflict, and stays.
+
+    With 409 `locked` or 503 its deletion has begun, and it is gone for all who read; the same call again, or upkeep a
+    little later, completes that.
+    """
     refuse_unknown(request, NoQuery)
     administered_log(request.auth, log_id)
     delete_log(log_id, request.auth.actor)

@@ -19,6 +19,13 @@ class NumberTaken(Conflict):
         self.number = number
 
 
+class BeingDeleted(Conflict):
+    """The name is that of a log whose deletion has begun, and not come to its end."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"the log {name!r} of this step is being deleted: try again later, or choose another name")
+
+
 class ResultsDiffer(Conflict):
     """It is finished already, with other results."""
 

@@ -13,6 +13,7 @@ from logviewer.intake.changes import (
     record_event,
     refuse_finished,
 )
+from logviewer.intake.errors import BeingDeleted
 from logviewer.intake.slugs import unique_slug
 from logviewer.live.store import chunk_store
 from logviewer.models import LogFile, LogType, Step
@@ -34,18 +35,22 @@ def create_log(step_id: int, name: str, log_type: LogType = LogType.STDIO) -> Cr
 
     Raises:
         AlreadyFinished: the build takes no more logs.
+        BeingDeleted: the step's log of that name is not quite gone.
         StorageFull: there is no room for the file; there is no log then.
     """
     with transaction.atomic():
         build = lock_build(Step.objects.values_list("build_id", flat=True).get(pk=step_id))
         step = build.steps.get(pk=step_id)
-        known = step.logs.filter(name=name).first()
+        logs = LogFile.including_deleted.filter(step=step)
+        known = logs.filter(name=name).first()
         if known is not None:
+            if known.deletion_began_at is not None:
+                raise BeingDeleted(name)
             keep_alive(build)
             known.refresh_from_db(fields=["state"])
             return Created(known, is_new=False)
         refuse_finished(build)
-        slug = unique_slug(name, set(step.logs.values_list("slug", flat=True)), otherwise="log")
+        slug = unique_slug(name, set(logs.values_list("slug", flat=True)), otherwise="log")
         log = LogFile(step=step, name=name, slug=slug, type=log_type)
         log.save(force_insert=True)
         log.storage_key = storage_key(log)

@@ -13,9 +13,13 @@ MAX_DAMAGE_CHARACTERS = 1000
 
 
 class RunOutcome(models.TextChoices):
-    """How a run of a job ended. `lost`: its process died, or was held up for so long that another one took over."""
+    """How a run of a job ended. `lost`: its process died, or was held up for so long that another one took over.
+
+    `part`: it did what there was time for, gave way to other jobs, and is due again at once.
+    """
 
     DONE = "done"
+    PART = "part"
     FAILED = "failed"
     STOPPED = "stopped"
     LOST = "lost"

@@ -10,6 +10,14 @@ from logviewer.models.build import MAX_NAME_CHARACTERS, MAX_STEP_SLUG_CHARACTERS
 from logviewer.models.states import Completeness, LogForm, LogState, LogType
 
 
+class _LogsThatStay(models.Manager["LogFile"]):
+    """Logs but for those whose deletion has begun: to all but those who complete that, they are gone."""
+
+    def get_queryset(self) -> models.QuerySet[LogFile]:
+        """Also of a step's logs, and where they are fetched with it."""
+        return super().get_queryset().filter(deletion_began_at=None)
+
+
 class LogFile(models.Model):
     """One log of a step. Its bytes lie in the chunk store under `storage_key`.
 
@@ -18,6 +26,7 @@ class LogFile(models.Model):
     finished and that is all of it, it is `looked_through`.
     `redactions` counts how often lines of it were overwritten: what was read before is not to be shown any more.
     `form` follows the store once a log is finished; `stored_bytes` is the size of its sealed file, 0 while plain.
+    `deletion_began_at`: its files are going or gone, and its row follows; only `including_deleted` still has it.
     """
 
     step = models.ForeignKey(Step, on_delete=models.CASCADE, related_name="logs")
@@ -43,6 +52,10 @@ class LogFile(models.Model):
     started_at = models.DateTimeField(default=timezone.now)
     finished_at = models.DateTimeField(null=True, blank=True)
     written_at = models.DateTimeField(default=timezone.now)
+    deletion_began_at = models.DateTimeField(null=True, blank=True, editable=False)
+
+    objects = _LogsThatStay()
+    including_deleted = models.Manager["LogFile"]()
 
     class Meta:
         ordering = ["id"]
@@ -81,6 +94,11 @@ class LogFile(models.Model):
                 condition=models.Q(completeness=Completeness.UNVERIFIED)
                 | models.Q(completeness=Completeness.ABANDONED)
                 | models.Q(completeness=Completeness.OMITTED),
+            ),
+            models.Index(
+                fields=["deletion_began_at"],
+                name="log_being_deleted",
+                condition=models.Q(deletion_began_at__isnull=False),
             ),
         ]
 

@@ -265,9 +265,12 @@ def administered_build(caller: Caller, build_id: int) -> Build:
 
 
 def administered_log(caller: Caller, log_id: int) -> LogFile:
-    """The log with all above it, to be deleted or redacted; Unauthenticated, NotFound, Forbidden."""
+    """The log with all above it, to be deleted or redacted; Unauthenticated, NotFound, Forbidden.
+
+    Also one whose deletion has begun, so that whoever asks for that again has it completed.
+    """
     check_may_write_at_all(caller)
-    log = _log(log_id)
+    log = _log(log_id, LogFile.including_deleted.all())
     check_admin(caller, log.step.build.builder.project, "log")
     return log
 
@@ -303,8 +306,9 @@ def _step(step_id: int) -> Step:
     return _fetch(Step.objects.select_related("build__builder__project"), step_id, "step")
 
 
-def _log(log_id: int) -> LogFile:
-    return _fetch(LogFile.objects.select_related("step__build__builder__project"), log_id, "log")
+def _log(log_id: int, logs: QuerySet[LogFile] | None = None) -> LogFile:
+    logs = LogFile.objects.all() if logs is None else logs
+    return _fetch(logs.select_related("step__build__builder__project"), log_id, "log")
 
 
 def _fetch(rows: QuerySet[Row], row_id: int, noun: str) -> Row:

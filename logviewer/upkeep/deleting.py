@@ -1,9 +1,10 @@
 """Deleting finished builds and logs: their files first, then their rows.
 
 In between the rows lead to nothing, and deleting again completes it: nothing that was to be deleted outlives a crash
-where nobody looks for it. A build says that its deletion began, and upkeep completes what was cut short. Who watches
-what is deleted is told 4410 within a second, as the row is gone then; lists, and the build of a log that went, have a
-version more, which brings them a snapshot.
+where nobody looks for it. A row says that its deletion began, and upkeep completes what was cut short; a log is gone
+from then on for all others, beside those of its build that stay. Who watches what is deleted is told 4410 within a
+second, as the row is gone then; lists, and the build of a log that went, have a version more, which brings them a
+snapshot.
 """
 
 from __future__ import annotations
@@ -17,8 +18,7 @@ from django.utils import timezone
 
 from logviewer.intake.changes import lock_build, lock_builds, raise_version
 from logviewer.live.store import chunk_store
-from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project
-from logviewer.upkeep.choosing import get_log
+from logviewer.models import Act, Actor, AuditEntry, Build, Builder, BuildState, LogFile, LogState, Project, Redaction
 from logviewer.upkeep.errors import NotEmpty, Pinned, StillOpen
 from logviewer.upkeep.weighing import forget, taken_bytes
 
@@ -66,7 +66,7 @@ def empty_build(
     with transaction.atomic():
         build = lock_build(build_id)
         if build.deletion_began_at is None:
-            logs = _logs_to_delete(build, LogFile.objects.filter(step__build=build))
+            logs = _logs_to_delete(build, LogFile.including_deleted.filter(step__build=build))
             if build.state != BuildState.FINISHED:
                 raise StillOpen("build")
             if not wanted(build):
@@ -75,7 +75,7 @@ def empty_build(
             build.save(update_fields=["deletion_began_at"])
             begun(build, _all_of(logs))
         else:  # some of its files are gone: there is no way back
-            logs = list(LogFile.objects.filter(step__build=build))
+            logs = list(LogFile.including_deleted.filter(step__build=build))
     return _delete_files(logs)
 
 
@@ -91,7 +91,7 @@ def drop_builds(
         ids = [build.pk for build in builds]
         if not ids:
             return []
-        _wait_for_insight(LogFile.objects.filter(step__build__in=ids))
+        _wait_for_insight(LogFile.including_deleted.filter(step__build__in=ids))
         ended([(build, emptied[build.pk]) for build in builds])
         Build.objects.filter(pk__in=ids).delete()
         for project_id in sorted({build.builder.project_id for build in builds}):
@@ -100,21 +100,37 @@ def drop_builds(
 
 
 def delete_log(log_id: int, actor: Actor, reason: str = "") -> Deleted:
-    """Delete one finished log; its build and step stay. Raises as `delete_build`, LogFile.DoesNotExist."""
+    """Delete one finished log, and say so in the audit log; its build and step stay.
+
+    There is no way back, and whoever began it stands there, as with a build. Raises as `delete_build`,
+    LogFile.DoesNotExist.
+    """
+    log = _begin_with_log(log_id, actor, reason)
+    deleted = _delete_files([log])
     with transaction.atomic():
-        build = lock_build(get_log(log_id).step.build_id)
-        logs = _logs_to_delete(build, LogFile.objects.filter(pk=log_id))
-        AuditEntry.record(actor, Act.DELETE, get_log(log_id), reason=reason, bytes=_all_of(logs).stored_bytes)
-    deleted = _delete_files(logs)
-    with transaction.atomic():
-        build = lock_build(build.pk)
-        _wait_for_insight(LogFile.objects.filter(pk=log_id))
-        log = get_log(log_id)
-        forget(log.step_id)
-        log.delete()
-        build.version += 1
-        build.save(update_fields=["version"])
+        lock_build(log.step.build_id)
+        row = LogFile.including_deleted.filter(pk=log_id)
+        _wait_for_insight(row)
+        row.get().delete()
     return deleted
+
+
+def _begin_with_log(log_id: int, actor: Actor, reason: str) -> LogFile:
+    """Say that the log's deletion has begun, unless it says so already."""
+    logs = LogFile.including_deleted.select_related("step__build__builder__project").filter(pk=log_id)
+    with transaction.atomic():
+        build = lock_build(logs.get().step.build_id)
+        log = logs.get()
+        if log.deletion_began_at is None:
+            going = _all_of(_logs_to_delete(build, [log]))
+            forget(log.step_id)
+            log.deletion_began_at = timezone.now()
+            log.save(update_fields=["deletion_began_at"])
+            Redaction.objects.filter(log=log).delete()  # its lines go with all others
+            AuditEntry.record(actor, Act.DELETE, log, reason=reason, bytes=going.stored_bytes)
+            build.version += 1
+            build.save(update_fields=["version"])
+    return log
 
 
 def delete_project(project_id: int, actor: Actor, reason: str = "") -> None:

@@ -46,14 +46,21 @@ SESSIONS_A_TIME = 500
 class Work:
     """What a job is given: whether to stop, asked between two logs or builds.
 
-    `is_once`: an operator or cron has it done once and now. `is_steady`: no clock has been set lately, as far as this
-    process knows. `progress` is called after each log.
+    `is_turn_over`: whether others wait for their turn; only of use to a job that goes on where it stopped.
+    `is_once`: an operator or cron has it done once and now. `is_steady`: whether no clock has been set lately, as far
+    as this process knows; a job may run for hours, so it is asked, as `stopped` is, before what depends on it.
+    `progress` is called after each log.
     """
 
     stopped: Callable[[], bool] = lambda: False
+    is_turn_over: Callable[[], bool] = lambda: False
     is_once: bool = False
-    is_steady: bool = True
+    is_steady: Callable[[], bool] = lambda: True
     progress: Callable[[], object] = lambda: None
+
+    def gives_way(self) -> bool:
+        """What a job asks instead of `stopped` that goes on where it stopped, in any process."""
+        return self.stopped() or self.is_turn_over()
 
 
 @dataclass
@@ -122,7 +129,7 @@ class GiveUpSilent(UpkeepJob):
 
     def run(self, work: Work) -> Report:
         """Give up, and end."""
-        found = give_up_silent(self._retries, work.stopped)
+        found = give_up_silent(self._retries, work.gives_way)
         report = Report({"abandoned": found.abandoned, "ended": found.ended})
         if found.abandoned or found.ended:
             report.words = f"{found.abandoned} silent builds given up, {found.ended} finished"
@@ -145,7 +152,7 @@ class Redact(UpkeepJob):
 
     def run(self, work: Work) -> Report:
         """Redact what was asked for."""
-        found = redact_waiting(self._retries, stopped=work.stopped)
+        found = redact_waiting(self._retries, stopped=work.gives_way)
         words = f"{found.done} redactions completed" if found.done else ""
         problem = f"{found.failed} redactions not done, as the log says" if found.failed else ""
         return Report({"redacted": found.done}, words, problem)
@@ -166,7 +173,7 @@ class Seal(UpkeepJob):
     def run(self, work: Work) -> Report:
         """Seal all that waits; in a server with one thread, so that builds and viewers keep the machine."""
         threads = THREADS if work.is_once else 1
-        done = seal_waiting(self._retries, threads=threads, stopped=work.stopped, progress=work.progress)
+        done = seal_waiting(self._retries, threads=threads, stopped=work.gives_way, progress=work.progress)
         left = f", {done.locked} left to another process" if done.locked else ""
         text, sealed = done.text_bytes / MB, done.sealed_bytes / MB
         return Report(
@@ -192,7 +199,7 @@ class Move(UpkeepJob):
         """Move all that is sealed, unless the other store was away a moment ago."""
         if not self._mover.is_due:
             return Report()
-        moved = self._mover.run(work.stopped)
+        moved = self._mover.run(work.gives_way)
         words = f"{moved.moved} logs moved to the other store" if moved.moved else ""
         problem = f"{moved.failed} logs could not be moved, as the log says" if moved.failed else ""
         if moved.away:
@@ -211,7 +218,7 @@ class Weigh(UpkeepJob):
 
     def run(self, work: Work) -> Report:
         """Weigh all that wait."""
-        return Report({"weighed": weigh_waiting(work.stopped)})
+        return Report({"weighed": weigh_waiting(work.gives_way)})
 
 
 class Expire(UpkeepJob):
@@ -230,20 +237,18 @@ class Expire(UpkeepJob):
 
     def run(self, work: Work) -> Report:
         """Go through all projects; not while it is uncertain what time it is."""
-        cut_short = self._expiry.complete(work.stopped)
+        cut_short = self._expiry.complete(work.gives_way)
         if cut_short.away:
             return Report(problem=cut_short.away)  # nothing more is begun that could not be ended either
-        if not work.is_steady:
-            return Report(
-                problem="the clock was set lately: no build goes by its age before it has been steady for an hour"
-            )
-        found = self._expiry.run(Project.objects.order_by("pk"), work.stopped)
+        projects = Project.objects.filter(pk__gte=self._expiry.resumes_at).order_by("pk")
+        found = self._expiry.run(projects, work.stopped, work.is_steady, work.is_turn_over)
         words = (
             f"{found.builds} builds deleted, {found.logs} logs, {found.stored_bytes / MB:.1f} MB"
             if found.builds
             else ""
         )
-        problem = f"{found.failed} builds could not be deleted, as the log says" if found.failed else found.away
+        failed = cut_short.failed + found.failed
+        problem = f"{failed} builds or logs could not be deleted, as the log says" if failed else found.away
         return Report({"builds": found.builds, "logs": found.logs, "bytes": found.stored_bytes}, words, problem)
 
 
@@ -279,7 +284,7 @@ class ForgetSessions(UpkeepJob):
         """Delete them, some at a time."""
         old = Session.objects.filter(expire_date__lt=timezone.now()).values_list("pk", flat=True)
         forgotten = 0
-        while not work.stopped() and (keys := list(old[:SESSIONS_A_TIME])):
+        while not work.gives_way() and (keys := list(old[:SESSIONS_A_TIME])):
             forgotten += Session.objects.filter(pk__in=keys).delete()[0]
         return Report({"sessions": forgotten})
 

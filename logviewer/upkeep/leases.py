@@ -25,6 +25,9 @@ from logviewer.models.job import MAX_ERROR_CHARACTERS
 KEPT_RUNS = 50
 """Of each job."""
 
+SUCCESSES = frozenset({RunOutcome.DONE, RunOutcome.PART})
+"""Nothing went wrong, and nobody is waited for."""
+
 RENEWALS_IN_LEASE = 3
 FIRST_PAUSE_SECONDS = 60.0
 LONGEST_PAUSE_SECONDS = 3600.0
@@ -40,18 +43,20 @@ def process_name() -> str:
 class Result:
     """How a run ended: what it did, by name, and what went wrong, if anything did.
 
-    `is_broken`: the job itself failed, not only something that it was about.
+    `is_broken`: the job itself failed, not only something that it was about. `has_more`: it gave way to others, and is
+    due at once.
     """
 
     outcome: RunOutcome
     counts: Mapping[str, int]
     error: str = ""
     is_broken: bool = False
+    has_more: bool = False
 
     @property
     def is_worth_keeping(self) -> bool:
         """Whether there is anything to tell of it."""
-        return self.outcome != RunOutcome.DONE or any(self.counts.values())
+        return self.outcome not in SUCCESSES or any(self.counts.values())
 
 
 class Lease:
@@ -83,7 +88,7 @@ class Lease:
                 job.holder, job.locked_until = "", None
                 job.due_at = now + timedelta(seconds=interval_seconds)
                 _note(job, result, now, interval_seconds)
-                if is_asked_for_again:
+                if is_asked_for_again or result.has_more:
                     job.due_at = None
             job.seconds = seconds
             job.save()
@@ -131,7 +136,7 @@ def take(name: str, holder: str, wanted: Callable[[Job], bool] = lambda _job: Tr
 
 def _note(job: Job, result: Result, now: datetime, interval_seconds: float) -> None:
     """Write into the row of a job how it went, and when it is due because of that."""
-    if result.outcome == RunOutcome.DONE:
+    if result.outcome in SUCCESSES:
         job.succeeded_at, job.failures_in_a_row = now, 0
     elif result.outcome == RunOutcome.FAILED:
         job.failed_at = now

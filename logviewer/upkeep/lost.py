@@ -67,7 +67,7 @@ def _look(root: Path, directory: Path, names: list[str], repair: bool) -> Iterat
         suffix = next((suffix for suffix in SUFFIXES if name.endswith(suffix)), None)
         if suffix:
             keys.setdefault(str(path.relative_to(root)).removesuffix(suffix), []).append(path)
-    known = set(LogFile.objects.filter(storage_key__in=keys).values_list("storage_key", flat=True))
+    known = set(LogFile.including_deleted.filter(storage_key__in=keys).values_list("storage_key", flat=True))
     for key in sorted(keys.keys() - known):
         if any(_is_young(path) for path in keys[key]):
             continue

@@ -33,9 +33,14 @@ class Moved:
 
 
 def move_log(log: LogFile) -> None:
-    """Move one sealed log and write into its row where it lies now; errors are those of ChunkStore.move."""
+    """Move one sealed log and write into its row where it lies now; errors are those of ChunkStore.move.
+
+    Where a redaction came between the two, its row stands, which says sealed: the log came back here, or is found again
+    though it is there, which moves nothing.
+    """
     chunk_store().move(log.key)
-    LogFile.objects.filter(pk=log.pk, form=LogForm.SEALED).update(form=LogForm.ARCHIVED)
+    as_it_was = LogFile.objects.filter(pk=log.pk, form=LogForm.SEALED, redactions=log.redactions)
+    as_it_was.update(form=LogForm.ARCHIVED)
 
 
 class Mover:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
@@ -17,6 +19,24 @@ from logviewer.upkeep.steadiness import Steadiness
 logger = logging.getLogger(__name__)
 
 
+SLICE_SECONDS = 30.0
+"""How long a job that can go on where it stopped keeps the others from their turn: a million logs to be sealed take
+hours, and writers fall silent meanwhile."""
+
+
+class _Slice:
+    """A job's time in a round. Remembers whether the job was told that it is over."""
+
+    def __init__(self, seconds: float) -> None:
+        self._ends = time.monotonic() + seconds
+        self.was_over = False
+
+    def is_over(self) -> bool:
+        """Whether the others have their turn."""
+        self.was_over = self.was_over or time.monotonic() >= self._ends
+        return self.was_over
+
+
 class Scheduler:
     """Does jobs that are due, one after the other. Any number of processes may have one: leases keep them apart."""
 
@@ -29,15 +49,16 @@ class Scheduler:
     def do_round(self) -> None:
         """Do what is due now. One query where nothing is, and what jobs ask to see whether they have work.
 
+        A job that has more to do than fits into SLICE_SECONDS goes on in the next round, if it can.
         A job that fails does not keep the others from their turn. Raises a database's Error where it is away.
         """
         rows = self._rows()
-        is_steady = self._steadiness.note()
+        self._steadiness.note()  # also while nothing asks: a clock that is only slewed gets far in a day
         for job in self._jobs:
             if self._stopped():
                 return
             if self._is_wanted(job, rows[job.name]):
-                self._do(job, Work(self._stopped, is_steady=is_steady), partial(self._is_wanted, job))
+                self._do(job, Work(self._stopped, is_steady=self._steadiness.note), partial(self._is_wanted, job))
 
     def do_once(
         self, names: Iterable[str] = (), progress: Callable[[], object] = lambda: None
@@ -56,9 +77,10 @@ class Scheduler:
             if job.name in named or (
                 not named and (job.is_frequent or is_due(rows[job.name], timezone.now(), job.interval_seconds))
             ):
-                report = self._do(job, Work(self._stopped, is_once=True, progress=progress))
+                work = Work(self._stopped, is_once=True, is_steady=self._steadiness.note, progress=progress)
+                report = self._do(job, work)
                 if report is None and job.is_frequent:
-                    report = job.run(Work(self._stopped, is_once=True, progress=progress))
+                    report = job.run(work)
                 yield job, report
 
     def _rows(self) -> dict[str, Job]:
@@ -83,6 +105,8 @@ class Scheduler:
         if lease is None:
             return None
         work.stopped = _stopping(self._stopped, lease)
+        slice_ = _Slice(math.inf if work.is_once else SLICE_SECONDS)
+        work.is_turn_over = slice_.is_over
         try:
             report = job.run(work)
         except Exception as error:
@@ -95,7 +119,8 @@ class Scheduler:
             report = Report(problem=f"{type(error).__name__}: {error}")
             lease.end(Result(RunOutcome.FAILED, {}, report.problem, is_broken=True), job.interval_seconds)
             return report
-        lease.end(Result(_outcome(report, work), report.counts, report.problem), job.interval_seconds)
+        result = Result(_outcome(report, work, slice_), report.counts, report.problem, has_more=slice_.was_over)
+        lease.end(result, job.interval_seconds)
         return report
 
 
@@ -104,7 +129,9 @@ def _stopping(stopped: Callable[[], bool], lease: Lease) -> Callable[[], bool]:
     return lambda: stopped() or not lease.hold()
 
 
-def _outcome(report: Report, work: Work) -> RunOutcome:
+def _outcome(report: Report, work: Work, slice_: _Slice) -> RunOutcome:
     if report.problem:
         return RunOutcome.FAILED
-    return RunOutcome.STOPPED if work.stopped() else RunOutcome.DONE
+    if work.stopped():
+        return RunOutcome.STOPPED
+    return RunOutcome.PART if slice_.was_over else RunOutcome.DONE

@@ -79,10 +79,14 @@ def seal_waiting(
 
 
 def seal_log(log: LogFile, threads: int = THREADS) -> None:
-    """Seal one log and write into its row how it lies now; errors are those of ChunkStore.seal."""
+    """Seal one log and write into its row how it lies now; errors are those of ChunkStore.seal.
+
+    Where a redaction came between the two, its row stands: it is right, or says plain and is found again.
+    """
     store = chunk_store()
     log.stored_bytes = store.seal(log.key, log.text_sha256, threads).size_bytes
     log.form = LogForm(store.form(log.key))  # archived, where somebody moved it before its row said that it is sealed
     with transaction.atomic():
         forget(log.step_id)
-        LogFile.objects.filter(pk=log.pk).update(form=log.form, stored_bytes=log.stored_bytes)
+        as_it_was = LogFile.objects.filter(pk=log.pk, redactions=log.redactions)
+        as_it_was.update(form=log.form, stored_bytes=log.stored_bytes)

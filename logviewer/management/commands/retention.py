@@ -16,6 +16,7 @@ from logviewer.resources.retention import retention_shape
 from logviewer.upkeep.retention.expiry import Expiry
 from logviewer.upkeep.retention.plan import Plan, plan_retention
 from logviewer.upkeep.retention.sentence import bytes_text
+from logviewer.upkeep.steadiness import Steadiness
 
 EXIT_USAGE = 2
 
@@ -42,7 +43,7 @@ class Command(BaseCommand):
         expiry = Expiry()
         with stopped_by_signals() as stopped:
             expiry.complete(stopped)
-            found = expiry.run(projects, stopped)
+            found = expiry.run(projects, stopped, Steadiness().note)
         if options["json"]:
             names = ("builds", "logs", "stored_bytes", "failed")
             self.stdout.write(json.dumps({name: getattr(found, name) for name in names}))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from logviewer.chunkstore import Entry
+from logviewer.chunkstore import Entry, LogLocked
 from logviewer.chunkstore.sealing import temporary_file
 from logviewer.intake.builds import finish_build
 from logviewer.intake.output import append_output, finish_log
@@ -55,6 +55,27 @@ def test_a_log_is_deleted_and_its_build_stays(admin: ApiClient, log: LogFile, lo
     assert admin.get(f"/builds/{log.step.build_id}").json["steps"][0]["logs"] == []
     assert files(logs_dir) == []
     assert Build.objects.get().version == version + 1, "who watches the build sees that it changed"
+
+
+def test_a_log_whose_deletion_is_held_up_is_gone_for_all_but_who_deletes_it_again(
+    admin: ApiClient, log: LogFile, logs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def held(key: str) -> None:
+        raise LogLocked(Path(key), 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chunk_store(), "delete", held)
+        assert admin.send("DELETE", f"/logs/{log.pk}").problem() == (409, "locked")
+    assert admin.get(f"/logs/{log.pk}").problem() == (404, "not-found")
+    assert admin.post(f"/logs/{log.pk}/finish", {}).problem() == (404, "not-found")
+    lines = {"start": 1, "end": 1, "reason": "a password"}
+    assert admin.post(f"/logs/{log.pk}/redact", lines).problem() == (404, "not-found")
+    assert admin.get(f"/builds/{log.step.build_id}").json["steps"][0]["logs"] == []
+    assert files(logs_dir)
+    assert admin.send("DELETE", f"/logs/{log.pk}").status == 204
+    assert files(logs_dir) == []
+    assert admin.send("DELETE", f"/logs/{log.pk}").problem() == (404, "not-found")
+    assert AuditEntry.objects.count() == 1
 
 
 def test_what_is_open_is_not_deleted(admin: ApiClient) -> None:

@@ -6,18 +6,25 @@ from pathlib import Path
 
 import pytest
 from django.db import connection
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from logviewer.chunkstore import Entry, NoSuchLog
+from logviewer.chunkstore import ChunkStore, Entry, LogLocked, NoSuchLog
+from logviewer.intake import errors
 from logviewer.intake.builds import finish_build
+from logviewer.intake.logs import create_log
 from logviewer.intake.output import append_output, finish_log
 from logviewer.live.store import chunk_store
-from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile, Results
-from logviewer.upkeep import deleting
+from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile, Redaction, Results
+from logviewer.upkeep import deleting, lost
 from logviewer.upkeep.deleting import delete_build, delete_log, drop_builds, empty_build
 from logviewer.upkeep.errors import BeingDeleted, Pinned, StillOpen
 from logviewer.upkeep.pinning import pin_build
+from logviewer.upkeep.retention.expiry import Expiry
+from logviewer.upkeep.sealing import waiting_logs
+from logviewer.upkeep.weighing import weigh_waiting
 from tests.factories import make_build, make_log, make_step
+from tests.integration.upkeep.builds import days_ago
 
 pytestmark = pytest.mark.django_db
 
@@ -101,6 +108,86 @@ def test_a_deletion_that_ended_in_the_middle_is_completed(log: LogFile, monkeypa
     assert not Build.objects.exists()
     with pytest.raises(Build.DoesNotExist):
         delete_build(build.pk, SERVER)
+
+
+def killed(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("point", ["before its files", "after its files"])
+def test_a_log_is_gone_once_its_deletion_has_begun_and_upkeep_completes_that(
+    log: LogFile, logs_dir: Path, client: Client, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    version = finish(log).version
+    assert client.get(log.get_absolute_url()).status_code == 200
+    place = (ChunkStore, "delete") if point == "before its files" else (deleting, "_wait_for_insight")
+    with monkeypatch.context() as patch:
+        patch.setattr(*place, killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete_log(log.pk, SERVER, "a secret")
+    assert bool(files(logs_dir)) is (point == "before its files")
+    assert client.get(log.get_absolute_url()).status_code == 404
+    assert not LogFile.objects.exists()
+    assert not log.step.logs.exists()
+    assert not waiting_logs().exists()
+    assert Build.objects.get().version == version + 1
+    weigh_waiting()
+    assert Build.objects.get().stored_bytes == 0
+    monkeypatch.setattr(lost, "YOUNG_SECONDS", -1.0)
+    assert list(lost.find_lost(logs_dir, repair=False)) == []
+    assert Expiry().complete().logs == 0, "who asked may be at it"
+    LogFile.including_deleted.update(deletion_began_at=days_ago(0.1))
+    assert Expiry().complete().logs == 1
+    assert (LogFile.including_deleted.count(), files(logs_dir)) == (0, [])
+    assert AuditEntry.objects.get().reason == "a secret"
+
+
+def test_a_log_whose_deletion_was_held_up_is_deleted_by_doing_it_again_and_told_once(
+    log: LogFile, logs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish(log)
+    Redaction.objects.create(log=log, start=1, end=1)
+
+    def held(key: str) -> None:
+        raise LogLocked(Path(key), 0)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(chunk_store(), "delete", held)
+        for _ in range(2):
+            with pytest.raises(LogLocked):
+                delete_log(log.pk, SERVER)
+    assert not Redaction.objects.exists()
+    Build.objects.update(pinned=True)  # there is no way back
+    assert delete_log(log.pk, SERVER).logs == 1
+    assert (LogFile.including_deleted.count(), files(logs_dir), AuditEntry.objects.count()) == (0, [], 1)
+    with pytest.raises(LogFile.DoesNotExist):
+        delete_log(log.pk, SERVER)
+
+
+def test_a_build_goes_with_a_log_whose_deletion_was_cut_short(
+    log: LogFile, logs_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build = finish(log)
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkStore, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete_log(log.pk, SERVER)
+    delete_build(build.pk, SERVER)
+    assert (LogFile.including_deleted.count(), files(logs_dir)) == (0, [])
+
+
+def test_a_name_is_free_again_once_the_log_that_had_it_is_deleted_and_not_before(
+    log: LogFile, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish_log(log, received=None, sha256=None, unverified=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkStore, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete_log(log.pk, SERVER)
+    with pytest.raises(errors.BeingDeleted, match="stdio"):
+        create_log(log.step_id, log.name)
+    delete_log(log.pk, SERVER)
+    assert create_log(log.step_id, log.name).is_new
 
 
 def test_the_rows_of_several_builds_go_together_but_for_those_that_another_process_took() -> None:

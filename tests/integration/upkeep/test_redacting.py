@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 
-from logviewer.chunkstore import ChunkStore, Entry, StorageFull
+from logviewer.chunkstore import Archive, ChunkStore, Entry, StorageFull
 from logviewer.insight.looking import look_at, write_down
 from logviewer.intake.output import append_output, finish_log
 from logviewer.live.retries import Retries
@@ -17,6 +18,7 @@ from logviewer.models import SERVER, Annotation, AuditEntry, LogFile, LogForm, R
 from logviewer.upkeep.deleting import delete_log
 from logviewer.upkeep.errors import NoSuchLines
 from logviewer.upkeep.lost import put_aside
+from logviewer.upkeep.moving import Mover, move_log
 from logviewer.upkeep.redacting import redact_lines, redact_waiting
 from logviewer.upkeep.sealing import seal_log
 from logviewer.upkeep.verification import check_log
@@ -76,6 +78,36 @@ def test_it_is_completed_though_the_log_was_sealed_meanwhile(log: LogFile, monke
     assert text_of(log) == STARS
     row = LogFile.objects.get()
     assert (row.form, row.stored_bytes > 0) == (LogForm.SEALED, True)
+
+
+def row_truth_of(log: LogFile) -> dict[str, Any]:
+    """What the log's row should say instead."""
+    checked = check_log(LogFile.objects.get(pk=log.pk), chunk_store())
+    assert checked is not None
+    assert checked.verification is not None
+    return checked.row_truth
+
+
+@pytest.mark.parametrize("act", ["seal", "move"])
+def test_one_between_sealing_or_moving_and_the_row_of_that_is_what_the_row_says(
+    archive: Archive, log: LogFile, monkeypatch: pytest.MonkeyPatch, act: str
+) -> None:
+    if act == "move":
+        seal_log(log)
+    in_store = getattr(ChunkStore, act)
+
+    def then_redacted(store: ChunkStore, *args: Any) -> object:
+        outcome = in_store(store, *args)
+        redact_lines(log.pk, 2, 2, SERVER, "a password")
+        return outcome
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkStore, act, then_redacted)
+        (seal_log if act == "seal" else move_log)(log)
+    assert row_truth_of(log) == {}
+    assert Mover().run().moved == 1
+    assert row_truth_of(log) == {}
+    assert text_of(log) == STARS
 
 
 def test_a_full_disk_holds_it_up_and_not_others(log: LogFile, monkeypatch: pytest.MonkeyPatch, logs_dir: Path) -> None:

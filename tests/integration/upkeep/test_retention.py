@@ -201,6 +201,51 @@ def test_it_stops_between_two_builds_and_goes_on() -> None:
     assert [entry.details["builds"] for entry in AuditEntry.objects.order_by("pk")] == [first.builds, second.builds]
 
 
+def test_a_clock_that_is_set_in_the_middle_ends_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    projects = [make_project(keep_days=30), make_project("other", keep_days=30)]
+    for project in projects:
+        for _ in range(2):
+            ended_build(90, builder=make_builder(project=project))
+    was_set: list[bool] = []
+
+    def emptied(build_id: int, *args: Any) -> Any:
+        was_set.append(True)
+        return empty_build(build_id, *args)
+
+    monkeypatch.setattr(expiry, "empty_build", emptied)
+    found = Expiry().run(projects, is_steady=lambda: not was_set)
+    assert (found.builds, Build.objects.count()) == (1, 3)
+    assert "clock" in found.away
+    assert AuditEntry.objects.get().details["builds"] == 1
+
+
+def test_a_run_that_gives_way_goes_on_where_it_was_and_is_told_once_for_each_project(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(expiry, "MAX_WAITING_LOGS", 1)
+    makers = [make_builder(project=make_project(slug, keep_days=30)) for slug in ("first", "empty", "last")]
+    for builder, count in zip(makers, (3, 0, 2), strict=True):
+        for _ in range(count):
+            build_with_log(90, builder=builder)
+    giving_way = Expiry()
+    deleted: list[int] = []
+    for _ in range(20):
+        projects = Project.objects.filter(pk__gte=giving_way.resumes_at).order_by("pk")
+        found = giving_way.run(projects, is_turn_over=lambda: True)
+        deleted.append(found.builds)
+        if not found.gave_way:
+            break
+    assert max(deleted) == 1, "each time it is asked, it gives way"
+    assert (giving_way.resumes_at, Build.objects.count()) == (0, 0)
+    assert [entry.details["builds"] for entry in AuditEntry.objects.order_by("pk")] == [3, 2]
+
+
+def test_looking_for_longer_than_its_turn_does_not_keep_it_from_getting_on() -> None:
+    project = make_project(keep_days=30)
+    ended_build(90)
+    assert Expiry().run([project], is_turn_over=lambda: True).builds == 1
+
+
 def test_what_a_killed_run_did_is_told_by_the_next() -> None:
     project = make_project()
     RetentionTally.objects.create(project=project, builds=3, logs=30, stored_bytes=3000)

@@ -14,7 +14,8 @@ from django.db import connections
 from logviewer.chunkstore import Entry
 from logviewer.intake.output import append_output, finish_log
 from logviewer.live.store import chunk_store
-from logviewer.models import AuditEntry, Build, Job, LogFile, Project
+from logviewer.models import SERVER, AuditEntry, Build, Job, LogFile, Project, RetentionTally
+from logviewer.upkeep.deleting import delete_project
 from logviewer.upkeep.leases import take
 from logviewer.upkeep.retention.expiry import Expired, Expiry
 from logviewer.upkeep.weighing import weigh_waiting
@@ -90,6 +91,15 @@ def test_several_at_once_delete_each_build_once_and_tell_of_each_once(logs_dir: 
     entries = AuditEntry.objects.filter(act="expire")
     assert sum(entry.details["builds"] for entry in entries) == BUILDS
     assert {path.parts[-3] for path in logs_dir.rglob("*") if path.is_file()} == {str(BUILDS + 1)}
+
+
+def test_a_project_that_is_deleted_meanwhile_keeps_no_other_from_its_turn() -> None:
+    first, second = make_project("first", keep_days=30), make_project(keep_days=30)
+    ended_build(90)
+    chosen = [first, second]
+    delete_project(first.pk, SERVER)
+    assert Expiry().run(chosen).builds == 1
+    assert not RetentionTally.objects.filter(project=first.pk).exists()
 
 
 def test_what_is_pinned_meanwhile_is_whole_or_gone(logs_dir: Path) -> None:

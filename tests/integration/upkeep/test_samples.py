@@ -6,12 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
 from logviewer.live.retries import Retries
 from logviewer.models import DamagedLog, LogFile
+from logviewer.upkeep import samples
 from logviewer.upkeep.jobs import CheckSamples, LookForLost, Work
 from logviewer.upkeep.samples import check_samples, draw
 from logviewer.upkeep.sealing import seal_waiting
+from logviewer.upkeep.verification import Checked, LogFinding
 from tests.integration.upkeep.builds import build_with_log
 
 pytestmark = pytest.mark.django_db
@@ -37,6 +40,27 @@ def test_a_damaged_log_is_remembered_until_it_is_mended(logs_dir: Path) -> None:
     path.write_bytes(whole)
     assert check_samples(1).damaged == ()
     assert not DamagedLog.objects.exists()
+
+
+@pytest.mark.parametrize(("wanted", "drawn"), [(4, 2), (10, 7)])
+def test_however_many_are_damaged_others_are_looked_at_and_the_damaged_in_turns(wanted: int, drawn: int) -> None:
+    logs = sealed_logs(3 + 7)
+    for log in logs[:3]:
+        DamagedLog.objects.create(log=log, found_at=timezone.now(), detail="of a test")
+    seen: list[list[int]] = []
+
+    def check(row: LogFile, _store: object) -> Checked:
+        seen[-1].append(row.pk)
+        return Checked(row, None, (LogFinding(row.pk, row.key, "of a test", ""),) if row in logs[:3] else (), {})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(samples, "check_log", check)
+        patch.setattr(samples, "draw", lambda count, without: [log.pk for log in logs[3:]][:count])
+        for _ in range(3):
+            seen.append([])
+            check_samples(wanted)
+    assert [len(set(each) & {log.pk for log in logs[3:]}) for each in seen] == [drawn] * 3
+    assert {log_id for each in seen for log_id in each} >= {log.pk for log in logs[:3]}
 
 
 def test_samples_are_sealed_logs_each_once() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
@@ -11,13 +13,25 @@ from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.utils import timezone
 
-from logviewer.models import Job, JobRun, RunOutcome
+from logviewer.models import Build, Job, JobRun, RunOutcome
 from logviewer.upkeep import leases
-from logviewer.upkeep.jobs import JOBS, Expire, ForgetSessions, Report, UpkeepJob, Work
+from logviewer.upkeep.jobs import (
+    JOBS,
+    CheckSamples,
+    Expire,
+    ForgetSessions,
+    LookForLost,
+    Report,
+    Seal,
+    UpkeepJob,
+    Weigh,
+    Work,
+)
 from logviewer.upkeep.leases import KEPT_RUNS, Lease, Result, is_due, take
 from logviewer.upkeep.scheduler import Scheduler
+from logviewer.upkeep.steadiness import Steadiness
 from tests.factories import make_project
-from tests.integration.upkeep.builds import ended_build, numbers
+from tests.integration.upkeep.builds import build_with_log, ended_build, numbers
 
 pytestmark = pytest.mark.django_db
 
@@ -227,6 +241,56 @@ def test_a_job_that_is_told_to_stop_is_due_again_at_once() -> None:
     assert Job.objects.get(name="recorded").due_at is None
 
 
+@pytest.mark.parametrize("problem", ["", "1 could not be sealed"])
+def test_a_job_with_much_to_do_gives_way_and_goes_on_in_the_next_round(
+    monkeypatch: pytest.MonkeyPatch, problem: str
+) -> None:
+    monkeypatch.setattr("logviewer.upkeep.scheduler.SLICE_SECONDS", 0.0)
+    monkeypatch.setattr(Recorded, "interval_seconds", 3600.0)
+    left = 3
+
+    def much(work: Work) -> Report:
+        nonlocal left
+        left -= 1
+        while left and not work.gives_way():
+            left -= 1
+        return Report({"sealed": 1}, problem=problem)
+
+    Recorded.does = staticmethod(much)
+    Other.does = staticmethod(lambda _work: Report())
+    Other.works = True
+    upkeep = scheduler(Recorded, Other)
+    for _ in range(4):
+        upkeep.do_round()
+    assert Recorded.ran == [*["recorded", "other"] * 3, "other"]
+    outcomes = list(JobRun.objects.order_by("pk").values_list("outcome", flat=True))
+    assert outcomes == (["failed"] * 3 if problem else ["part", "part", "done"])
+    row = Job.objects.get(name="recorded")
+    assert (row.failures, row.failures_in_a_row) == (3 if problem else 0, 0)
+    assert row.due_at is not None
+
+
+def test_once_a_job_is_done_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("logviewer.upkeep.scheduler.SLICE_SECONDS", 0.0)
+    asked: list[bool] = []
+    Recorded.does = staticmethod(lambda work: asked.append(work.gives_way()) or Report({"done": 1}))
+    list(scheduler().do_once())
+    assert (asked, JobRun.objects.get().outcome) == ([False], RunOutcome.DONE)
+
+
+def test_jobs_that_begin_anew_each_time_do_not_give_way(logs_dir: Path) -> None:
+    build_with_log(1)
+    Build.objects.update(stored_bytes=None)
+    over = Work(is_turn_over=lambda: True)
+    assert (Seal().run(over).counts["sealed"], Weigh().run(over).counts["weighed"]) == (0, 0)
+    assert (Seal().run(Work()).counts["sealed"], Weigh().run(Work()).counts["weighed"]) == (1, 1)
+    stray = logs_dir / "stray.log"
+    stray.write_bytes(b"")
+    os.utime(stray, (0, 0))
+    assert LookForLost().run(over).counts == {"lost": 1}
+    assert CheckSamples().run(over).counts == {"checked": 1}
+
+
 @pytest.mark.parametrize("does", ["is done", "fails", "is broken"])
 def test_a_job_that_is_made_due_while_it_runs_runs_once_more(does: str) -> None:
     def asked_again(_work: Work) -> Report:
@@ -307,10 +371,27 @@ def test_a_round_with_nothing_to_do_asks_little(django_assert_max_num_queries: A
 def test_retention_waits_while_the_clock_may_be_wrong() -> None:
     make_project(keep_days=30)
     ended_build(90)
-    report = Expire().run(Work(is_steady=False))
+    report = Expire().run(Work(is_steady=lambda: False))
     assert "clock" in report.problem
     assert numbers() == [1]
     assert Expire().run(Work()).counts["builds"] == 1
+
+
+def test_a_clock_that_is_set_while_another_job_runs_ages_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    wall = [1_000_000.0]
+    monkeypatch.setattr("logviewer.upkeep.scheduler.Steadiness", lambda: Steadiness(lambda: wall[0], lambda: 500.0))
+    make_project(keep_days=30)
+    ended_build(90)
+
+    def long(_work: Work) -> Report:
+        wall[0] += 365 * 86_400
+        return Report()
+
+    Recorded.does = staticmethod(long)
+    scheduler(Recorded, Expire).do_round()
+    assert Recorded.ran == ["recorded"]
+    assert numbers() == [1]
+    assert "clock" in JobRun.objects.get(job="retention").error
 
 
 def test_sessions_that_are_out_of_date_are_deleted_and_no_others() -> None:
