@@ -1,5 +1,8 @@
 """How many requests and bytes a token and an address may send; beyond that 429 with Retry-After (http-api.md).
 
+A socket is a request when it opens: beyond, it is told 1013 (try later), with which agents and pages come back by
+themselves after a pause. A 403 would send an agent to HTTP for ten minutes.
+
 Buckets that fill at the allowed rate and hold BURST_SECONDS of it. They live in the process: N processes allow N times
 as much. The defaults are beyond what one process can serve, so that an honest client never meets them; they are there
 for the one that runs wild. A writer's socket is not refused in the middle: it is read no faster than that (`Meter`).
@@ -16,6 +19,7 @@ from math import ceil
 
 from logviewer.doors.http import Receive, Send, send_problem
 from logviewer.doors.identity import Scope, header
+from logviewer.doors.refusals import TRY_LATER, refuse_socket
 from logviewer.resources.client import Network, counted_as
 from logviewer.resources.client import client_address as believed_address
 from logviewer.resources.problems import Problem
@@ -87,21 +91,19 @@ def limit_rates(application: Application, limits: Limits, trusted_proxies: Seque
     requests, uploads = Allowance(limits.requests_per_second), Allowance(limits.bytes_per_second)
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            meter = Meter(uploads, _callers(scope, trusted_proxies))
-            await application({**scope, "meter": meter}, receive, send)
-            return
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await application(scope, receive, send)
             return
         callers, length = _callers(scope, trusted_proxies), _declared_bytes(scope)
         wait = max(max(requests.wait_seconds(caller, 1), uploads.wait_seconds(caller, length)) for caller in callers)
         if wait:
-            await _refuse(send, wait)
+            await _refuse(scope, receive, send, wait)
             return
         for caller in callers:
             requests.take(caller, 1)
             uploads.take(caller, length)
+        if scope["type"] == "websocket":
+            scope = {**scope, "meter": Meter(uploads, callers)}
         await application(scope, receive, send)
 
     return limited
@@ -130,8 +132,11 @@ def _declared_bytes(scope: Scope) -> int:
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < len(str(2**63)) else 0
 
 
-async def _refuse(send: Send, wait: float) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, wait: float) -> None:
     seconds = ceil(wait)
     detail = f"This is more than one caller may send; go on in {seconds} s."
+    if scope["type"] == "websocket":
+        await refuse_socket(receive, send, TRY_LATER, detail)
+        return
     headers = {"Retry-After": str(seconds)}
     await send_problem(send, Problem("rate-limited", "Too many requests", 429, detail, headers=headers))
