@@ -125,6 +125,37 @@ async def test_too_many_bytes_are_429() -> None:
     assert [status for status, _ in await answers(Limits(0, 100), scopes)] == [200, 429]
 
 
+async def test_a_body_without_a_length_is_counted_as_it_comes_and_the_next_one_waits() -> None:
+    statuses: list[int] = []
+    retry_after: list[bytes] = []
+    pieces: list[dict[str, Any]] = []
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body", False):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        return pieces.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+            retry_after.extend(value for name, value in message["headers"] if name == b"retry-after")
+
+    limited = limit_rates(application, Limits(0, 100))
+    chunked = scope(transfer_encoding="chunked")
+    pieces = [{"type": "http.request", "body": b"x" * 1000, "more_body": left > 0} for left in (2, 1, 0)]
+    await limited(chunked, receive, send)
+    assert pieces == []
+    for each in (chunked, scope(content_length="1")):
+        await limited(each, receive, send)
+    pieces = [{"type": "http.request", "body": b"", "more_body": False}]
+    await limited(scope(), receive, send)
+    assert statuses == [200, 429, 429, 200]
+    assert {int(seconds) for seconds in retry_after} <= {20, 21}  # of the 3000 bytes 2000 are owed
+
+
 async def test_addresses_of_one_ipv6_network_are_one_caller() -> None:
     scopes = [scope(f"2001:db8::{number + 1:x}") for number in range(BURST_SECONDS + 1)] + [scope("2001:db8:0:1::1")]
     assert [status for status, _ in await answers(Limits(1, 0), scopes)] == [200] * BURST_SECONDS + [429, 200]
