@@ -12,7 +12,7 @@ from django.template.defaultfilters import truncatechars
 
 from logviewer.admin.acting import ActingAdmin
 from logviewer.admin.filters import DateFilter, ProjectFilter, word_filter
-from logviewer.admin.noun import MadeByIntake, Ordering, way_to
+from logviewer.admin.noun import MadeByIntake, Ordering, shown_id, way_to
 from logviewer.admin.words import age, exact_bytes, json_text, toned, yes_or_no
 from logviewer.models import Build, BuildState, LogFile, Results, Step
 from logviewer.models.audit import target_text
@@ -60,7 +60,7 @@ class StepInline(_ResultsColumn, _StepTable):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Step]:
         """Those of the build that is shown."""
-        of_build = Step.objects.filter(build=_shown_id(request)).order_by("number")
+        of_build = Step.objects.filter(build=shown_id(request)).order_by("number")
         steps: QuerySet[Step] = super().get_queryset(request)
         return steps.filter(pk__in=list(of_build.values_list("pk", flat=True)[:MAX_INLINE_ROWS]))
 
@@ -91,15 +91,9 @@ class LogFileInline(_LogFileTable):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogFile]:
         """Those of the step that is shown."""
-        of_step = LogFile.objects.filter(step=_shown_id(request)).order_by("pk")
+        of_step = LogFile.objects.filter(step=shown_id(request)).order_by("pk")
         logs: QuerySet[LogFile] = super().get_queryset(request)
         return logs.filter(pk__in=list(of_step.values_list("pk", flat=True)[:MAX_INLINE_ROWS]))
-
-
-def _shown_id(request: HttpRequest) -> int:
-    """The id of what the page is about; Django has fetched it by then."""
-    assert request.resolver_match is not None
-    return int(request.resolver_match.kwargs["object_id"])
 
 
 class PinnedFilter(admin.SimpleListFilter):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.contrib import admin
 from django.contrib.admin import ShowFacets
+from django.contrib.admin.utils import unquote
 from django.db import models
 from django.db.models import QuerySet
 from django.db.models.expressions import Combinable
@@ -68,6 +69,12 @@ def way_to(noun: models.Model, name: str) -> SafeString:
     """A link to something's own page in the admin."""
     address = reverse(f"admin:{noun._meta.app_label}_{noun._meta.model_name}_change", args=[noun.pk])
     return format_html('<a href="{}"><bdi>{}</bdi></a>', address, name)
+
+
+def shown_id(request: HttpRequest) -> int:
+    """The id of what the page is about; Django has fetched it by then."""
+    assert request.resolver_match is not None
+    return int(unquote(request.resolver_match.kwargs["object_id"]))
 
 
 def entries_of(noun: models.Model) -> dict[str, str]:

@@ -22,7 +22,7 @@ from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter, word_filter
 from logviewer.admin.member import MemberInline, save_members
 from logviewer.admin.noun import BoundedAdmin, MadeByIntake, NounAdmin, OnlyLookedAt, Ordering, Tools
-from logviewer.admin.token import TokenInline
+from logviewer.admin.token import MAX_TABLE_TOKENS, TokenInline
 from logviewer.admin.words import age
 from logviewer.models import Act, AuditEntry, Builder, Member, Project, Visibility
 from logviewer.models.audit import target_text
@@ -54,12 +54,12 @@ def _use(noun: Project | Builder, place: int) -> int | None:
     return None if sums is None else sums[place]
 
 
-def _member_count(project: Project) -> int:
-    """How many members it has, asked once for its page, which several methods make."""
-    if "member_count" not in vars(project):
-        vars(project)["member_count"] = project.members.count()
-    count: int = vars(project)["member_count"]
-    return count
+def _count(project: Project, what: str) -> int:
+    """How many `members` or `tokens` it has, asked once for its page, which several methods make."""
+    counts: dict[str, int] = vars(project).setdefault("counts", {})
+    if what not in counts:
+        counts[what] = getattr(project, what).count()
+    return counts[what]
 
 
 class SurveyedAdmin(NounAdmin[Any]):
@@ -106,9 +106,10 @@ class ProjectAdmin(SurveyedAdmin):
     inlines = [MemberInline, TokenInline]
 
     def get_inlines(self, request: HttpRequest, obj: Project | None) -> list[Any]:
-        """Members and tokens; of many members the number, with the way to their list."""
-        few = obj is None or _member_count(obj) <= MAX_TABLE_MEMBERS
-        return [MemberInline, TokenInline] if few else [TokenInline]
+        """Members, unless they are many, and tokens; of many the number, with the way to their list."""
+        if obj is None:
+            return [MemberInline]
+        return [MemberInline, TokenInline] if _count(obj, "members") <= MAX_TABLE_MEMBERS else [TokenInline]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Project]:
         """Projects with the number of their builders."""
@@ -152,6 +153,8 @@ class ProjectAdmin(SurveyedAdmin):
         """The project, then how much of a log it keeps, then which builds for how long."""
         known, said = ([], []) if obj is None else (["created_at", "page"], ["retention"])
         many = [] if MemberInline in self.get_inlines(request, obj) else ["members"]
+        if obj is not None and _count(obj, "tokens") > MAX_TABLE_TOKENS:
+            many.append("tokens")
         return [
             (None, {"fields": ["slug", "name", "visibility", *known, *many]}),
             ("How much of a log is kept", {"fields": ["max_log_bytes", "max_tail_bytes"]}),
@@ -162,13 +165,19 @@ class ProjectAdmin(SurveyedAdmin):
         """A slug is in every address and storage key of the project: it stays as it was made."""
         if obj is None:
             return []
-        return ["slug", "created_at", "page", "retention", "members"]
+        return ["slug", "created_at", "page", "retention", "members", "tokens"]
 
     @admin.display(description="members")
     def members(self, project: Project) -> SafeString:
         """How many there are, and the way to them."""
         address = reverse("admin:logviewer_member_changelist")
-        return format_html('<a href="{}?project__id__exact={}">{}</a>', address, project.pk, _member_count(project))
+        return format_html('<a href="{}?project__id__exact={}">{}</a>', address, project.pk, _count(project, "members"))
+
+    @admin.display(description="tokens")
+    def tokens(self, project: Project) -> SafeString:
+        """How many there are, and the way to them."""
+        address = reverse("admin:logviewer_token_changelist")
+        return format_html('<a href="{}?project={}">{}</a>', address, project.slug, _count(project, "tokens"))
 
     @admin.display(description="in words")
     def retention(self, project: Project) -> str:

@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 
 from logviewer.admin.acting import actor_of
 from logviewer.admin.filters import ProjectFilter
-from logviewer.admin.noun import NounAdmin, way_to
+from logviewer.admin.noun import NounAdmin, shown_id, way_to
 from logviewer.admin.words import age, toned
 from logviewer.models import Act, AuditEntry, Project, Token, TokenScope
 from logviewer.upkeep.membership import issue_token, revoke_token
@@ -31,6 +31,9 @@ else:
 Fields = list[str | list[str] | tuple[str, ...] | tuple[()]]
 """What Django lets `get_fields` return."""
 
+
+MAX_TABLE_TOKENS = 50
+"""Of a project, on its page: where each build gets a token of its own there are a hundred thousand."""
 
 CHANGEABLE = frozenset({"name", "expires_at"})
 """Of a token that there is."""
@@ -77,12 +80,19 @@ class _TokenColumns:
 
 
 class TokenInline(_TokenColumns, _TokenTable):
-    """A project's tokens, to look at: each one's own page changes and revokes it."""
+    """A project's newest tokens, to look at: each one's own page changes and revokes it."""
 
     model = Token
     fields = readonly_fields = ("way", "scope_words", "state", "created", "expires_at", "last_used")
     can_delete = False
     extra = max_num = 0
+    verbose_name_plural = f"tokens, the newest {MAX_TABLE_TOKENS}"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Token]:
+        """Those of the project that is shown."""
+        of_project = Token.objects.filter(project=shown_id(request)).order_by("-pk")
+        tokens: QuerySet[Token] = super().get_queryset(request)
+        return tokens.filter(pk__in=list(of_project.values_list("pk", flat=True)[:MAX_TABLE_TOKENS]))
 
     @admin.display(description="name")
     def way(self, token: Token) -> SafeString:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,8 @@ from logviewer.admin.noun import BoundedAdmin, NounAdmin, OnlyLookedAt, Ordering
 from logviewer.admin.words import age, json_text, seconds_text, toned
 from logviewer.models import Delivery, DeliveryState, Webhook, WebhookEvent
 from logviewer.models.webhook import MAX_URL_CHARACTERS, NAME_PREFIX
+from logviewer.upkeep import acts
+from logviewer.upkeep.errors import TooMany
 from logviewer.webhooks.errors import BadAddress, Inactive, TooManyWebhooks
 from logviewer.webhooks.registry import (
     change_webhook,
@@ -244,14 +247,28 @@ class DeliveryAdmin(OnlyLookedAt[Delivery], BoundedAdmin[Delivery]):
 
     @admin.action(description="Send the chosen deliveries again", permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Delivery]) -> None:
-        """Have them sent now, whatever became of them before; those of inactive webhooks stay."""
+        """Have them sent now, whatever became of them before; those of inactive webhooks stay.
+
+        As with the acts on builds and logs no more than `acts.MAX_NOUNS`, and no longer than `acts.MAX_SECONDS`.
+        """
+        chosen = list(queryset[: acts.MAX_NOUNS + 1])
+        if len(chosen) > acts.MAX_NOUNS:
+            messages.error(request, f"Nothing was done: {TooMany('deliveries', f'{acts.MAX_NOUNS}')}.")
+            return
         sent = left = 0
-        for delivery in queryset:
+        deadline = time.monotonic() + acts.MAX_SECONDS
+        for place, delivery in enumerate(chosen):
+            if time.monotonic() > deadline:
+                late = f"{len(chosen) - place} not reached in {acts.MAX_SECONDS:.0f} s: do it again."
+                messages.warning(request, late)
+                break
             try:
                 retry_delivery(delivery, actor_of(request))
                 sent += 1
             except Inactive:
                 left += 1
+            except Delivery.DoesNotExist:
+                continue  # tidied away meanwhile
         messages.success(request, f"{sent} deliver{'y is' if sent == 1 else 'ies are'} sent again.")
         if left:
             messages.warning(request, f"{left} stay: their webhooks are inactive.")

@@ -49,7 +49,7 @@ def decode(kind: str, cursor: str) -> str:
         found, _, place = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii").partition(":")
     except (ValueError, binascii.Error):
         found = place = ""
-    if found != kind or not place:
+    if found != kind or not place or not place.isprintable():  # PostgreSQL refuses to be asked for NUL
         raise Invalid({"cursor": ["is not a cursor that this list has given"]})
     return place
 

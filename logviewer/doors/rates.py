@@ -1,8 +1,12 @@
 """How many requests and bytes a token and an address may send; beyond that 429 with Retry-After (http-api.md).
 
+A socket is a request when it opens: beyond, it is told 1013 (try later), with which agents and pages come back by
+themselves after a pause. A 403 would send an agent to HTTP for ten minutes.
+
 Buckets that fill at the allowed rate and hold BURST_SECONDS of it. They live in the process: N processes allow N times
 as much. The defaults are beyond what one process can serve, so that an honest client never meets them; they are there
 for the one that runs wild. A writer's socket is not refused in the middle: it is read no faster than that (`Meter`).
+Nor is a body without a declared length: what comes of it is owed, and the next one waits.
 """
 
 from __future__ import annotations
@@ -10,12 +14,14 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from logviewer.doors.http import Receive, Send, send_problem
 from logviewer.doors.identity import Scope, header
+from logviewer.doors.refusals import TRY_LATER, refuse_socket
 from logviewer.resources.client import Network, counted_as
 from logviewer.resources.client import client_address as believed_address
 from logviewer.resources.problems import Problem
@@ -46,16 +52,23 @@ class Allowance:
 
     def wait_seconds(self, caller: str, amount: int) -> float:
         """How long until the caller may send `amount`; 0 where it may now. More than a full bucket counts as one."""
-        if not self._per_second:
+        if not self._per_second or not amount:
             return 0.0
         missing = min(amount, self._capacity) - self._level(caller)
         return max(0.0, missing / self._per_second)
 
     def take(self, caller: str, amount: int) -> None:
-        """Count `amount` against the caller."""
+        """Count `amount` against the caller, to an empty bucket at most."""
+        self._set(caller, max(0.0, self._level(caller) - amount))
+
+    def owe(self, caller: str, amount: int) -> None:
+        """Count `amount` that has come without being asked for: what the bucket lacks is waited for the next time."""
+        self._set(caller, self._level(caller) - amount)
+
+    def _set(self, caller: str, level: float) -> None:
         if not self._per_second:
             return
-        self._buckets[caller] = (max(0.0, self._level(caller) - amount), self._clock())
+        self._buckets[caller] = (level, self._clock())
         self._buckets.move_to_end(caller)
         while len(self._buckets) > MAX_CALLERS:
             self._buckets.popitem(last=False)
@@ -87,21 +100,21 @@ def limit_rates(application: Application, limits: Limits, trusted_proxies: Seque
     requests, uploads = Allowance(limits.requests_per_second), Allowance(limits.bytes_per_second)
 
     async def limited(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "websocket":
-            meter = Meter(uploads, _callers(scope, trusted_proxies))
-            await application({**scope, "meter": meter}, receive, send)
-            return
-        if scope["type"] != "http":
+        if scope["type"] not in ("http", "websocket"):
             await application(scope, receive, send)
             return
         callers, length = _callers(scope, trusted_proxies), _declared_bytes(scope)
         wait = max(max(requests.wait_seconds(caller, 1), uploads.wait_seconds(caller, length)) for caller in callers)
         if wait:
-            await _refuse(send, wait)
+            await _refuse(scope, receive, send, wait)
             return
         for caller in callers:
             requests.take(caller, 1)
             uploads.take(caller, length)
+        if scope["type"] == "websocket":
+            scope = {**scope, "meter": Meter(uploads, callers)}
+        elif header(scope, b"transfer-encoding") is not None:
+            receive = _counted(receive, uploads, callers)
         await application(scope, receive, send)
 
     return limited
@@ -124,14 +137,31 @@ def _callers(scope: Scope, trusted_proxies: Sequence[Network]) -> list[str]:
     return [f"address {address}", f"token {digest}"]
 
 
+def _counted(receive: Receive, uploads: Allowance, callers: Sequence[str]) -> Receive:
+    """The `receive` of a request whose body is counted as it comes."""
+
+    async def receive_counted() -> MutableMapping[str, Any]:
+        message = await receive()
+        for caller in callers:
+            uploads.owe(caller, len(message.get("body", b"")))
+        return message
+
+    return receive_counted
+
+
 def _declared_bytes(scope: Scope) -> int:
-    """The body's declared length; one that says nothing of it is small by the limit on bodies."""
+    """The body's declared length; of one that comes in chunks and declares none the first byte, for it needs room."""
+    if header(scope, b"transfer-encoding") is not None:
+        return 1
     declared = header(scope, b"content-length") or ""
     return int(declared) if declared.isascii() and declared.isdigit() and len(declared) < len(str(2**63)) else 0
 
 
-async def _refuse(send: Send, wait: float) -> None:
+async def _refuse(scope: Scope, receive: Receive, send: Send, wait: float) -> None:
     seconds = ceil(wait)
     detail = f"This is more than one caller may send; go on in {seconds} s."
+    if scope["type"] == "websocket":
+        await refuse_socket(receive, send, TRY_LATER, detail)
+        return
     headers = {"Retry-After": str(seconds)}
     await send_problem(send, Problem("rate-limited", "Too many requests", 429, detail, headers=headers))

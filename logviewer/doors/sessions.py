@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -11,10 +10,9 @@ from channels.auth import AuthMiddlewareStack
 from logviewer.doors.http import Receive, Send, send_problem
 from logviewer.doors.identity import Scope, header
 from logviewer.doors.rates import Application
+from logviewer.doors.refusals import TRY_LATER, refuse_socket
 from logviewer.live.database import AWAY_ERRORS
 from logviewer.resources.problems import database_away
-
-TRY_LATER = 1013
 
 
 def with_session(application: Application) -> Application:
@@ -50,8 +48,5 @@ async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     problem = database_away()
     if scope["type"] == "http":
         await send_problem(send, problem)
-    elif (await receive())["type"] == "websocket.connect":
-        await send({"type": "websocket.accept"})
-        said = {"type": "error", "status": TRY_LATER, "detail": problem.detail}
-        await send({"type": "websocket.send", "text": json.dumps(said)})
-        await send({"type": "websocket.close", "code": TRY_LATER})
+    else:
+        await refuse_socket(receive, send, TRY_LATER, problem.detail)

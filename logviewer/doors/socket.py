@@ -18,6 +18,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from logviewer.chunkstore import ArchiveAway, CorruptIndex, CorruptSealed, NoSuchLog
 from logviewer.doors.http import Receive, Send
 from logviewer.doors.identity import Scope, host_is_allowed, origin_is_allowed, renew_user
+from logviewer.doors.refusals import TRY_LATER
 from logviewer.doors.shutdown import GoingAway, shutdown
 from logviewer.live.database import AWAY_ERRORS
 from logviewer.resources.errors import AccessError
@@ -32,7 +33,6 @@ GOING_AWAY = 1001
 RELOAD = 1012
 BAD_REQUEST = 4400
 DELETED = 4410
-TRY_LATER = 1013
 
 
 class Refused(Exception):

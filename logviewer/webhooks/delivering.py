@@ -90,21 +90,26 @@ def write_down(taken: Taken, answer: Answer, now: datetime, jitter: float) -> Re
             return None
         delivery.status, delivery.duration_ms = answer.status, answer.duration_ms
         delivery.why = answer.why[:MAX_WHY_CHARACTERS]
-        result = _decide(delivery, answer, now, jitter)
+        moved = webhook is not None and webhook.url != taken.url
+        result = _decide(delivery, answer, now, jitter, moved)
         delivery.save(update_fields=["status", "why", "duration_ms", "state", "next_try_at"])
-        if webhook is not None and webhook.active:
+        if webhook is not None and webhook.active and not moved:
             _deactivate(webhook)
     return result
 
 
-def _decide(delivery: Delivery, answer: Answer, now: datetime, jitter: float) -> Result:
-    """Say in the delivery what is next."""
+def _decide(delivery: Delivery, answer: Answer, now: datetime, jitter: float, moved: bool) -> Result:
+    """Say in the delivery what is next.
+
+    `moved`: it is gone at an address that is the webhook's no more, and was not tried at the one it has now.
+    """
     if answer.is_taken:
         delivery.state, delivery.next_try_at = DeliveryState.DELIVERED, None
         return "delivered"
     asked = min(answer.retry_after_seconds, LONGEST_ASKED_SECONDS)
-    next_try_at = now + timedelta(seconds=max(pause_seconds(delivery.attempts, jitter), asked))
-    if answer.is_gone or next_try_at > delivery.give_up_at:
+    pause = 0 if moved else max(pause_seconds(delivery.attempts, jitter), asked)
+    next_try_at = now + timedelta(seconds=pause)
+    if (answer.is_gone and not moved) or next_try_at > delivery.give_up_at:
         delivery.state, delivery.next_try_at = DeliveryState.GIVEN_UP, None
         return "given-up"
     delivery.next_try_at = next_try_at

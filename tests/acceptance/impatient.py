@@ -1,7 +1,8 @@
 """The application with less patience than is right for people: `daphne tests.acceptance.impatient:application`.
 
-BUILDLOGS_TEST_PATIENCE is in seconds: what a request's head may take, how long a closing socket waits for its peer, how
-long a pong may be out, how long a peer may take nothing while bytes wait for it.
+BUILDLOGS_TEST_PATIENCE is in seconds: what a request's head may take, and its body beyond what its bytes give it, how
+long a closing socket waits for its peer, how long a pong may be out, how long a peer may take nothing while bytes wait
+for it.
 """
 
 from __future__ import annotations

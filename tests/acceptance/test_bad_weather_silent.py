@@ -12,6 +12,7 @@ from itertools import cycle
 
 import pytest
 
+from tests.acceptance.client import entry
 from tests.acceptance.guard.servers import handshake, read_all
 from tests.acceptance.peers import CLOSE, PING, PONG, SOCKETS, Peer, Place, make_place
 from tests.acceptance.scrape import scrape_until
@@ -24,6 +25,9 @@ PATIENCE = "2"
 
 WAIT_SECONDS = 30
 CONNECTIONS_EACH = 10
+SLOW_BODY_BYTES = 16 * 1024
+SLOW_PIECE_BYTES = 512
+SLOW_PAUSE_SECONDS = 0.15
 
 
 @pytest.fixture(scope="module")
@@ -110,13 +114,51 @@ def test_a_body_that_stops_is_408_and_nothing_is_stored(on_daphne: Place) -> Non
     there = place.new_log()
     with steady_state(place.server, place.token):
         sock = place.connect()
-        sock.sendall(
-            f"POST /api/v1/logs/{there.log['id']}/chunks HTTP/1.1\r\n{place.headers}"
-            "Content-Type: application/vnd.buildlogs.chunks\r\nContent-Length: 1000\r\n\r\n7:0hello".encode()
-        )
+        sock.sendall(upload_head(there, "Content-Length: 1000") + b"7:0hello")
         assert_timeout(read_all(sock))
         sock.close()
     assert place.writer.http.get(f"/logs/{there.log['id']}").json()["received"] == 0
+
+
+@pytest.mark.bad_input("a body that comes a byte at a time")
+@pytest.mark.parametrize(
+    ("framing", "begin"), [("Content-Length: 1000", b""), ("Transfer-Encoding: chunked", b"3e8\r\n")]
+)
+def test_a_body_that_comes_a_byte_at_a_time_is_408_and_nothing_is_stored(
+    on_daphne: Place, framing: str, begin: bytes
+) -> None:
+    place = on_daphne
+    there = place.new_log()
+    with steady_state(place.server, place.token):
+        sock = place.connect()
+        sock.sendall(upload_head(there, framing) + begin)
+        (answer,) = trickle([(sock, b"7:0hello,")])
+        assert_timeout(answer)
+        sock.close()
+    assert place.writer.http.get(f"/logs/{there.log['id']}").json()["received"] == 0
+
+
+def test_a_slow_body_that_takes_longer_than_a_silent_one_may_is_stored(on_daphne: Place) -> None:
+    place = on_daphne
+    there = place.new_log()
+    body = entry(0, b"x" * SLOW_BODY_BYTES)
+    sock = place.connect()
+    sock.sendall(upload_head(there, f"Content-Length: {len(body)}"))
+    began = time.monotonic()
+    for start in range(0, len(body), SLOW_PIECE_BYTES):
+        assert select.select([sock], [], [], SLOW_PAUSE_SECONDS) == ([], [], []), sock.recv(4096)
+        sock.sendall(body[start : start + SLOW_PIECE_BYTES])
+    assert time.monotonic() - began > 2 * float(PATIENCE)
+    assert sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+    sock.close()
+    assert place.writer.http.get(f"/logs/{there.log['id']}").json()["received"] == SLOW_BODY_BYTES
+
+
+def upload_head(there: Place, framing: str) -> bytes:
+    return (
+        f"POST /api/v1/logs/{there.log['id']}/chunks HTTP/1.1\r\n{there.headers}"
+        f"Content-Type: application/vnd.buildlogs.chunks\r\n{framing}\r\n\r\n"
+    ).encode()
 
 
 def assert_timeout(answer: bytes) -> None:

@@ -280,6 +280,22 @@ def test_a_writer_that_sends_too_much_is_told_when_to_go_on(data_dir: Path) -> N
         assert len(text_of(writer, log)) == 999_000
 
 
+def test_so_is_one_that_does_not_say_how_much_it_sends(data_dir: Path) -> None:
+    with running_server(data_dir, environment={"BUILDLOGS_MAX_UPLOAD_BYTES_PER_SECOND": "100000"}) as server:
+        writer = Writer(server.url, server.token())
+        log = writer.new_log()
+        text = b"x" * 999_000
+        for sent in range(3):
+            headers = {"Content-Type": CHUNKS_TYPE, "Upload-Offset": str(sent * len(text))}
+            body = iter([entry(0, text)])
+            answer = writer.http.post(f"/logs/{log['id']}/chunks", content=body, headers=headers)
+            if answer.status_code != 200:
+                break
+        assert_problem(answer, 429, "rate-limited")
+        assert int(answer.headers["retry-after"]) > 5
+        assert len(text_of(writer, log)) == sent * len(text)
+
+
 def test_a_session_may_write_with_its_csrf_token_only(server: Server, writer: Writer, log: dict[str, Any]) -> None:
     server.manage(
         "shell",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.acceptance.client import Viewer, Writer, entry
-from tests.acceptance.server import Server
+from tests.acceptance.server import Server, running_server
 
 MIB = 1024 * 1024
 WAIT_SECONDS = 10
+MANY_SOCKETS = 100
 
 
 @pytest.fixture
@@ -252,6 +254,22 @@ async def test_a_wrong_token_is_4401(server: Server, log: dict[str, Any]) -> Non
 
 
 @pytest.mark.bad_input("a token for another project")
+@pytest.mark.bad_input("more sockets opened than one caller may")
+async def test_one_socket_too_many_is_told_to_try_later(data_dir: Path) -> None:
+    with running_server(data_dir, environment={"BUILDLOGS_MAX_REQUESTS_PER_SECOND": "1"}) as server:
+        for _ in range(MANY_SOCKETS):
+            async with connect(f"{server.websocket_url}/ws/logs/1/") as socket:
+                error = json.loads(await asyncio.wait_for(socket.recv(), WAIT_SECONDS))
+                with pytest.raises(ConnectionClosed) as raised:
+                    await asyncio.wait_for(socket.recv(), WAIT_SECONDS)
+            if error["status"] != 4404:
+                break
+        assert (error["type"], error["status"]) == ("error", 1013)
+        assert "go on in 1 s" in error["detail"]
+        assert raised.value.rcvd is not None
+        assert raised.value.rcvd.code == 1013
+
+
 async def test_a_private_log_is_4404_to_others(server: Server, log: dict[str, Any]) -> None:
     await refused(server, f"/ws/logs/{log['id']}/", 4404)
     await refused(server, f"/ws/logs/{log['id']}/", 4404, server.token("--project", "another"))

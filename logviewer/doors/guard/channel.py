@@ -1,6 +1,7 @@
 # ruff: noqa: N802 - Twisted calls these methods by these names
 """Daphne's HTTP connection and request, guarded: bounded bodies, a write gate, and endings that are not cut off."""
 
+import time
 from io import BytesIO
 from typing import Any
 
@@ -23,6 +24,12 @@ from logviewer.doors.guard.transport import STALLED_SECONDS, Progress, StallWatc
 REQUEST_PIECE_BYTES = 256 * 1024
 """Daphne queues a body in pieces of 8 KiB, 128 events for 1 MiB; with this size there are 5."""
 
+MIN_BODY_BYTES_PER_SECOND = 1024
+"""How fast a body has to come at least, on the whole, beyond the idle timeout that each has: 1 MiB has 18 minutes.
+
+Apache's ``RequestReadTimeout`` asks for 500. Without it a body may go on for as long as a byte of it comes each minute.
+"""
+
 
 class BodyTooLargeError(Exception):
     """More of a body arrived than the limit allows; raised through Twisted's decoder, so that it stops at once."""
@@ -41,6 +48,8 @@ class GuardedChannel(HTTPChannel):
     _lingering = False
     _linger_call: Any = None
     _linger_bytes_left = LINGER_BYTES
+    _body_began_at = 0.0
+    _body_bytes = 0
 
     def connectionMade(self) -> None:
         """Open the gate before Twisted registers this channel as the transport's producer."""
@@ -69,20 +78,26 @@ class GuardedChannel(HTTPChannel):
             self._refuse()
         else:
             super().resetTimeout()
+            self._body_began_at, self._body_bytes = time.monotonic(), 0
             super().allHeadersReceived()
 
     def resetTimeout(self) -> None:
         """Let bytes of a body prolong the time that a client has; for all of a head it has the idle timeout, 60 s.
 
-        Twisted would let a head go on for as long as a byte of it comes each minute, up to its 16 KiB: eleven days.
+        How far they do in all is bounded by MIN_BODY_BYTES_PER_SECOND. Twisted would let a head go on for as long as a
+        byte of it comes each minute, up to its 16 KiB: eleven days.
         """
         if not self.line_mode:
             super().resetTimeout()
 
     def rawDataReceived(self, data: bytes) -> None:
-        """Hand on a piece of a body, or throw it away after a refusal."""
+        """Hand on a piece of a body, or throw it away after a refusal; end a body that comes too slowly."""
         if self._lingering:
             self._discard(len(data))
+            return
+        self._body_bytes += len(data)
+        if self._transferDecoder is not None and self._is_late():
+            self.timeoutConnection()
             return
         try:
             super().rawDataReceived(data)
@@ -119,6 +134,13 @@ class GuardedChannel(HTTPChannel):
         self._stall_watch.stop()
         self.gate.release()
         super().connectionLost(reason)
+
+    def _is_late(self) -> bool:
+        """Whether the body should be further by now; not where no timeout is set."""
+        if self.timeOut is None:
+            return False
+        allowed_seconds = float(self.timeOut) + self._body_bytes / MIN_BODY_BYTES_PER_SECOND
+        return time.monotonic() - self._body_began_at > allowed_seconds
 
     def _refuse(self) -> None:
         self._lingering = True

@@ -91,6 +91,8 @@ def missing_internals() -> list[str]:
         missing.append("FileDescriptor counts its buffer no longer in _tempDataLen")
     known_options = WebSocketProtocol.CONFIG_ATTRS
     missing.extend(f"autobahn has no option {name}" for name in OPTIONS if name not in known_options)
+    if "_transferDecoder" not in http.HTTPChannel.allContentReceived.__code__.co_names:
+        missing.append("Twisted drops its decoder no longer at the end of a body")
     if "WebRequest" not in HTTPFactory.buildProtocol.__code__.co_names:
         missing.append("Daphne's HTTPFactory does not build daphne.http_protocol.WebRequest")
     if "_response_started" not in WebRequest.handle_reply.__code__.co_names:

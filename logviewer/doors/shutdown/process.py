@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 from logviewer.doors.http import Receive, Send, send_problem
 from logviewer.doors.identity import Scope
 from logviewer.doors.rates import Application
+from logviewer.doors.refusals import refuse_socket
 from logviewer.resources.problems import Problem
 
 logger = logging.getLogger(__name__)
@@ -184,11 +184,7 @@ class Shutdown:
 async def _refuse(scope: Scope, receive: Receive, send: Send) -> None:
     """Send away whoever comes while the process ends."""
     if scope["type"] == "websocket":
-        if (await receive())["type"] == "websocket.connect":
-            await send({"type": "websocket.accept"})
-            said = {"type": "error", "status": GOING_AWAY, "detail": TOLD}
-            await send({"type": "websocket.send", "text": json.dumps(said)})
-            await send({"type": "websocket.close", "code": GOING_AWAY})
+        await refuse_socket(receive, send, GOING_AWAY, TOLD)
         return
     headers = {"Retry-After": str(RETRY_SECONDS), "Connection": "close", "Cache-Control": "no-store"}
     await send_problem(send, Problem("going-away", "The server is going away", 503, TOLD, headers=headers))

@@ -10,6 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
+from logviewer.admin.token import MAX_TABLE_TOKENS
 from logviewer.models import AuditEntry, Member, Project, Role, Token
 from tests.factories import make_project, make_token
 
@@ -138,3 +139,21 @@ def test_a_projects_page_says_how_many_members_there_are_where_they_are_many(
     )
     assert answer.status_code == 302
     assert (Project.objects.get(pk=project.pk).name, project.members.count()) == ("Renamed", 2)
+
+
+def test_of_many_tokens_a_projects_page_shows_the_newest_and_the_way_to_all(admin: Client, project: Project) -> None:
+    place = f"/admin/logviewer/project/{project.pk}/change/"
+    for _ in range(MAX_TABLE_TOKENS):
+        make_token(project=project)
+    make_token(project=make_project("other"))
+    all_of_them = '<a href="/admin/logviewer/token/?project=demo">'
+    assert all_of_them not in admin.get(place).content.decode()
+    make_token(project=project)
+    answer = admin.get(place)
+    (formset,) = [each.formset for each in answer.context["inline_admin_formsets"] if each.opts.model is Token]
+    shown = [form.instance.pk for form in formset.initial_forms]
+    ids = Token.objects.filter(project=project).order_by("-id").values_list("pk", flat=True)
+    assert shown == list(ids[:MAX_TABLE_TOKENS])
+    assert f"{all_of_them}{MAX_TABLE_TOKENS + 1}</a>" in answer.content.decode()
+    assert save(admin, project).status_code == 302
+    assert admin.get("/admin/logviewer/project/add/").status_code == 200

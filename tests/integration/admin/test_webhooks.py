@@ -12,8 +12,10 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from logviewer.models import AuditEntry, Delivery, DeliveryState, Webhook
-from logviewer.webhooks.registry import MAX_WEBHOOKS
+from logviewer.admin import webhook as webhook_admin
+from logviewer.models import Actor, AuditEntry, Delivery, DeliveryState, Webhook
+from logviewer.upkeep import acts
+from logviewer.webhooks.registry import MAX_WEBHOOKS, retry_delivery
 from tests.factories import make_delivery, make_project, make_webhook
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +122,47 @@ def test_deliveries_say_what_became_of_them_and_are_sent_again(admin: Client) ->
     left.refresh_from_db()
     assert (delivery.state, left.state) == (DeliveryState.WAITING, DeliveryState.GIVEN_UP)
     assert AuditEntry.objects.get().details == {"sent_again": delivery.name}
+
+
+@pytest.mark.bad_input("more than a thousand deliveries to be sent again")
+def test_more_than_a_thousand_deliveries_are_refused_in_one_line_and_none_is_sent(admin: Client) -> None:
+    over = {"event": "buildFinished", "subject_id": 1, "state": DeliveryState.GIVEN_UP, "next_try_at": None}
+    webhook = make_webhook()
+    made = Delivery.objects.bulk_create(
+        Delivery(webhook=webhook, payload="{}", **over) for _ in range(acts.MAX_NOUNS + 1)
+    )
+    chosen = {"action": "send_again", "_selected_action": [made[0].pk], "select_across": "1"}
+    answer = admin.post(DELIVERIES, chosen, follow=True).content.decode()
+    assert "Nothing was done: that is more than 1000 deliveries at once" in answer
+    assert not Delivery.objects.filter(state=DeliveryState.WAITING).exists()
+    assert not AuditEntry.objects.exists()
+
+
+def test_sending_again_ends_in_time_and_says_what_it_did_not_reach(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acts, "MAX_SECONDS", -1.0)
+    delivery = make_delivery(state=DeliveryState.GIVEN_UP, next_try_at=None)
+    chosen = {"action": "send_again", "_selected_action": [delivery.pk]}
+    assert "1 not reached" in admin.post(DELIVERIES, chosen, follow=True).content.decode()
+    delivery.refresh_from_db()
+    assert delivery.state == DeliveryState.GIVEN_UP
+
+
+def test_a_delivery_that_goes_while_it_is_to_be_sent_again_stops_no_other(
+    admin: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone, other = (make_delivery(state=DeliveryState.GIVEN_UP, next_try_at=None) for _ in range(2))
+
+    def deleted_before(delivery: Delivery, actor: Actor) -> Delivery:
+        Delivery.objects.filter(pk=gone.pk).delete()
+        return retry_delivery(delivery, actor)
+
+    monkeypatch.setattr(webhook_admin, "retry_delivery", deleted_before)
+    chosen = {"action": "send_again", "_selected_action": [gone.pk, other.pk]}
+    assert "1 delivery is sent again" in admin.post(DELIVERIES, chosen, follow=True).content.decode()
+    other.refresh_from_db()
+    assert other.state == DeliveryState.WAITING
 
 
 def test_who_may_only_look_cannot_send_again(client: Client) -> None:

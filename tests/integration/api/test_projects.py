@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+
 import pytest
 
 from tests.factories import make_builder, make_project, make_token
@@ -69,4 +71,13 @@ def test_a_cursor_of_another_list_is_refused(api: ApiClient) -> None:
         make_project(slug)
     cursor = api.get("/projects", limit=1).json["next"]
     answer = api.get("/projects/a/builders", cursor=cursor)
+    assert (answer.problem(), answer.errors) == ((400, "invalid"), ["cursor"])
+
+
+@pytest.mark.bad_input("a cursor with NUL in it")
+@pytest.mark.parametrize("place", ["\0", "a\0b", "a\n"], ids=ascii)
+@pytest.mark.parametrize(("kind", "path"), [("project", "/projects"), ("builder", "/projects/demo/builders")])
+def test_a_cursor_with_what_no_slug_has_is_refused(api: ApiClient, kind: str, path: str, place: str) -> None:
+    make_builder()
+    answer = api.get(path, cursor=base64.urlsafe_b64encode(f"{kind}:{place}".encode()).decode())
     assert (answer.problem(), answer.errors) == ((400, "invalid"), ["cursor"])

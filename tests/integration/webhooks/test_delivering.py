@@ -19,7 +19,7 @@ from logviewer.intake.builds import finish_build
 from logviewer.models import AuditEntry, Delivery, DeliveryState, Results, Webhook
 from logviewer.webhooks import background, sending, tidying
 from logviewer.webhooks.background import Deliverer
-from logviewer.webhooks.delivering import LEASE, Taken, take_due, write_down
+from logviewer.webhooks.delivering import GONE_WHY, LEASE, Taken, take_due, write_down
 from logviewer.webhooks.sending import Answer
 from tests.factories import make_build, make_delivery, make_project, make_webhook
 from tests.receiver import Receiver
@@ -141,6 +141,21 @@ def test_410_makes_the_webhook_inactive_and_says_so(receiver: Receiver, delivere
     assert (entry.actor, entry.act, entry.details) == ("buildlogs", "change", {"active": False})
     finish_build(make_build().pk, Results.SUCCESS)
     assert Delivery.objects.count() == 2
+
+
+def test_410_from_an_address_that_was_changed_meanwhile_is_tried_at_the_new_one_at_once(
+    receiver: Receiver, deliverer: Deliverer, clock: Clock
+) -> None:
+    delivery = make_delivery(webhook=make_webhook("http://127.0.0.1:1/old"))
+    taken = take_due(clock(), [])
+    assert taken is not None
+    Webhook.objects.update(url=receiver.url)
+    assert write_down(taken, Answer(410, GONE_WHY, 5), clock(), 0.0) == "failed"
+    assert Webhook.objects.get().active
+    settle(deliverer)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, len(receiver.requests)) == (DeliveryState.DELIVERED, 2, 1)
+    assert not AuditEntry.objects.exists()
 
 
 def test_an_address_inside_the_network_is_not_told_when_it_is_no_longer_allowed(

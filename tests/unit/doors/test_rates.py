@@ -125,6 +125,79 @@ async def test_too_many_bytes_are_429() -> None:
     assert [status for status, _ in await answers(Limits(0, 100), scopes)] == [200, 429]
 
 
+async def test_a_body_without_a_length_is_counted_as_it_comes_and_the_next_one_waits() -> None:
+    statuses: list[int] = []
+    retry_after: list[bytes] = []
+    pieces: list[dict[str, Any]] = []
+
+    async def application(_scope: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body", False):
+            pass
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def receive() -> dict[str, Any]:
+        return pieces.pop(0)
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            statuses.append(message["status"])
+            retry_after.extend(value for name, value in message["headers"] if name == b"retry-after")
+
+    limited = limit_rates(application, Limits(0, 100))
+    chunked = scope(transfer_encoding="chunked")
+    pieces = [{"type": "http.request", "body": b"x" * 1000, "more_body": left > 0} for left in (2, 1, 0)]
+    await limited(chunked, receive, send)
+    assert pieces == []
+    for each in (chunked, scope(content_length="1")):
+        await limited(each, receive, send)
+    pieces = [{"type": "http.request", "body": b"", "more_body": False}]
+    await limited(scope(), receive, send)
+    assert statuses == [200, 429, 429, 200]
+    assert {int(seconds) for seconds in retry_after} <= {20, 21}  # of the 3000 bytes 2000 are owed
+
+
 async def test_addresses_of_one_ipv6_network_are_one_caller() -> None:
     scopes = [scope(f"2001:db8::{number + 1:x}") for number in range(BURST_SECONDS + 1)] + [scope("2001:db8:0:1::1")]
     assert [status for status, _ in await answers(Limits(1, 0), scopes)] == [200] * BURST_SECONDS + [429, 200]
+
+
+async def codes_of_sockets(limits: Limits, scopes: list[dict[str, Any]]) -> list[int | None]:
+    """For each socket that opens in turn: None where it is served, else the code it is closed with, told before."""
+    codes: list[int | None] = []
+
+    async def application(scope: dict[str, Any], *_: Any) -> None:
+        assert scope["meter"].wait_seconds(1) == 0
+        codes.append(None)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "websocket.connect"}
+
+    said: list[dict[str, Any]] = []
+
+    async def send(message: dict[str, Any]) -> None:
+        said.append(message)
+        if message["type"] == "websocket.close":
+            accepted, told, _ = said[-3:]
+            assert accepted["type"] == "websocket.accept"
+            assert json.loads(told["text"])["status"] == message["code"]
+            codes.append(message["code"])
+
+    limited = limit_rates(application, limits)
+    for each in scopes:
+        await limited({**each, "type": "websocket"}, receive, send)
+    return codes
+
+
+async def test_too_many_sockets_of_an_address_are_told_to_try_later() -> None:
+    codes = await codes_of_sockets(Limits(1, 0), [scope()] * (BURST_SECONDS + 1) + [scope("192.0.2.2")])
+    assert codes == [None] * BURST_SECONDS + [1013, None]
+
+
+async def test_sockets_of_a_token_are_limited_wherever_they_come_from() -> None:
+    scopes = [scope(f"192.0.2.{number}", authorization="Bearer bl_x") for number in range(BURST_SECONDS + 1)]
+    assert await codes_of_sockets(Limits(1, 0), scopes) == [None] * BURST_SECONDS + [1013]
+
+
+async def test_ten_thousand_sockets_of_one_address_and_token_at_once_are_not_too_many(settings: Any) -> None:
+    limits = Limits(settings.MAX_REQUESTS_PER_SECOND, settings.MAX_UPLOAD_BYTES_PER_SECOND)
+    assert set(await codes_of_sockets(limits, [scope(authorization="Bearer bl_x")] * 10_000)) == {None}
