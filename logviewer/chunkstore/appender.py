@@ -49,6 +49,7 @@ class LogAppender:
         self.state = checked or State()
         self.inode = 0
         self._known = False  # that the files end where `state` says
+        self._looked_at: State | None = None
         self._digest = TextDigest()
         self._mutex = threading.Lock()
         self._retired = False
@@ -84,6 +85,23 @@ class LogAppender:
         if not self._mutex.acquire(blocking=wait):
             return False
         try:
+            self._close()
+        finally:
+            self._mutex.release()
+        return True
+
+    def retire_without_text(self) -> bool:
+        """Close the files if another process removed or replaced the text, whose bytes they alone still keep.
+
+        Not while a thread is at it, nor looked for where the log got anything since the last call: sealing and all that
+        comes later wait for its end, and a thousand logs that are written are not asked about.
+        """
+        before, self._looked_at = self._looked_at, self.state
+        if before is not self.state or not self._mutex.acquire(blocking=False):
+            return False
+        try:
+            if self._text.fd < 0 or os.fstat(self._text.fd).st_nlink:
+                return False
             self._close()
         finally:
             self._mutex.release()

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from logviewer.chunkstore.appender import LogAppender
-from logviewer.chunkstore.appenders import MAX_OPEN_LOGS, Appenders
+from logviewer.chunkstore.appenders import MAX_OPEN_LOGS, SWEEP_INTERVAL_SECONDS, Appenders
 from logviewer.chunkstore.archive import Archive
 from logviewer.chunkstore.counts import AppendCounts
 from logviewer.chunkstore.disk import sync_directories
@@ -44,13 +44,14 @@ class ChunkStore:
         fsync: FsyncPolicy = FsyncPolicy.INTERVAL,
         max_open: int = MAX_OPEN_LOGS,
         sync_interval_seconds: float = SYNC_INTERVAL_SECONDS,
+        sweep_interval_seconds: float = SWEEP_INTERVAL_SECONDS,
         archive: Archive | None = None,
     ) -> None:
         self.root = Path(root)
         self.archive = archive
         self.fsync = FsyncPolicy(fsync)
         self.appended = AppendCounts()
-        self._appenders = Appenders(self.root, max_open)
+        self._appenders = Appenders(self.root, max_open, sweep_interval_seconds)
         self._syncer = Syncer(sync_interval_seconds)
         self._marker = Marker()
 
@@ -210,8 +211,7 @@ class ChunkStore:
     def _recover(self, key: str) -> None:
         """Check a log's end, unless another process is at it, which has checked it then, or it cannot be written."""
         try:
-            with self._appenders.exclusive(key):
-                pass
+            self._appenders.check(key)
         except (LogLocked, PermissionError) as error:
             logger.info("%s is read unchecked: %s", key, error)
 

@@ -40,6 +40,7 @@ class LogFileProducer:
         self._consumer = consumer
         self._wake = asyncio.Event()
         self._paused = False
+        self._has_rested = False
         self._stopped = False
         self._follows = False
         self._unyielded_bytes = 0
@@ -80,7 +81,7 @@ class LogFileProducer:
 
         Soon nothing is held but the offset.
         """
-        self._paused = True
+        self._paused = self._has_rested = True
         if self._watch is not None:
             self._watch.rest(self._woken)
         self._wake.set()
@@ -152,6 +153,9 @@ class LogFileProducer:
             elif end.finished:
                 await self._consumer.finish(end)
                 return
+            elif self._has_rested and not self._paused:
+                self._has_rested = False
+                watch.refresh()  # a flush that became due meanwhile looks only if somebody rests when it begins
             elif not told_live:
                 told_live = True
                 self._close_own_reader()

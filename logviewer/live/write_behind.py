@@ -7,6 +7,7 @@ Counters of open logs, heartbeats, the last use of a token. A database that make
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable, Hashable
 
@@ -29,6 +30,8 @@ class WriteBehind:
 
     def __init__(self) -> None:
         self._mailbox: Mailbox[Hashable, Callable[[], object]] = Mailbox("write-behind", self._run, MAX_WAITING)
+        self._lock = threading.Lock()
+        self._later: dict[Hashable, tuple[threading.Timer, Callable[[], object]]] = {}
 
     def put(self, key: Hashable, write: Callable[[], object]) -> None:
         """Have `write` called soon, in place of what still waits under `key`. Never waits, never raises.
@@ -40,9 +43,38 @@ class WriteBehind:
         else:
             _try(key, write)
 
+    def put_later(self, key: Hashable, write: Callable[[], object], seconds: float) -> None:
+        """Put `write` in so many seconds, unless something is to be put under `key` already.
+
+        Each starts a thread: for what comes once in a while, not for each piece of news. With WRITE_BEHIND off nothing
+        is put, as that thread, too, does not see what a test has not committed.
+        """
+        if not settings.WRITE_BEHIND:
+            return
+        with self._lock:
+            if key in self._later:
+                return
+            timer = threading.Timer(seconds, self._put_now, (key,))
+            timer.daemon = True
+            self._later[key] = timer, write
+        timer.start()
+
     def flush(self, seconds: float) -> bool:
-        """Wait until all that waits is written, or has failed; False where that takes longer than `seconds`."""
+        """Wait until all that waits is written, or has failed; False where that takes longer than `seconds`.
+
+        What was to be put later is put now.
+        """
+        for key in tuple(self._later):
+            self._put_now(key)
         return self._mailbox.settle(seconds)
+
+    def _put_now(self, key: Hashable) -> None:
+        """Put what was to be put later, if that has not been done meanwhile."""
+        with self._lock:
+            timer, write = self._later.pop(key, (None, None))
+        if timer is not None and write is not None:
+            timer.cancel()
+            self.put(key, write)
 
     def _run(self) -> None:
         while True:

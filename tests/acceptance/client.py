@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import struct
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,7 @@ class Viewer:
     window: int | None = None
     token: str | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    trusting: ssl.SSLContext | None = None
     data: bytearray = field(default_factory=bytearray)
     runs: list[tuple[int, int, int]] = field(default_factory=list)
     frames: list[int] = field(default_factory=list)
@@ -78,6 +80,7 @@ class Viewer:
             f"{self.url}/ws/logs/{self.log_id}/{query}",
             subprotocols=["buildlogs.v1"],  # type: ignore[list-item]
             additional_headers=headers,
+            ssl=self.trusting,
             max_size=2**20,
             compression=None,
         )

@@ -9,6 +9,8 @@ import termios
 from collections.abc import Callable
 from typing import Any
 
+from twisted.internet.abstract import FileDescriptor
+
 HIGH_WATER_BYTES = 256 * 1024
 """``send`` waits while more than this is in the transport's write buffer, and goes on when Twisted has emptied it.
 
@@ -26,8 +28,12 @@ _TCP_INFO_BYTES = 128
 
 
 def connection_below(transport: Any) -> Any:
-    """Return the FileDescriptor with the socket under ``transport``; TLS wraps it in protocols."""
-    while not hasattr(transport, "_tempDataLen") and getattr(transport, "transport", None) is not None:
+    """Return the FileDescriptor with the socket under ``transport``; TLS wraps it in protocols.
+
+    It is known by its type: those protocols have whatever it has, as they hand on what they are asked for (Twisted's
+    ``ProtocolWrapper``).
+    """
+    while not isinstance(transport, FileDescriptor) and getattr(transport, "transport", None) is not None:
         transport = transport.transport
     return transport
 
@@ -117,6 +123,8 @@ class WriteGate:
 
     def write(self, *pieces: bytes | memoryview) -> None:
         """Write at once, as far as the socket takes it; the transport gets the rest, and a loss is for it to notice.
+
+        Where something lies between transport and socket, as TLS does, the transport gets all of it.
 
         Pieces may be overwritten afterwards: what is left of a view is copied.
         """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -9,16 +11,39 @@ from django.test.utils import CaptureQueriesContext
 
 from logviewer.chunkstore import LogEnd
 from logviewer.intake import counters
+from logviewer.live.write_behind import WriteBehind
 from logviewer.models import LogFile, LogState
 from tests.factories import make_log, make_step
 
 pytestmark = pytest.mark.django_db
+
+WAIT_SECONDS = 10
 
 
 @pytest.fixture(autouse=True)
 def remembers_no_log() -> None:
     """Ids come again in each test, and what was noted a moment ago is not noted again."""
     counters._written_at.clear()
+    counters._late.clear()
+
+
+@pytest.fixture
+def written(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
+    """What a thread writes behind, as sizes by log."""
+    settings.WRITE_BEHIND = True
+    written: list[dict[int, int]] = []
+    monkeypatch.setattr(counters, "write_behind", WriteBehind())
+    monkeypatch.setattr(
+        counters, "write", lambda ends, **_: written.append({log: end.size for log, end in ends.items()})
+    )
+    return written
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def end(size: int) -> LogEnd:
@@ -62,3 +87,42 @@ def test_a_log_is_noted_once_a_second_and_the_others_with_it(monkeypatch: pytest
     now += counters.WRITE_INTERVAL_SECONDS
     counters.note(1, end(4))
     assert written == [{1: 1}, {2: 9}, {1: 4}]
+
+
+def test_the_row_of_a_log_that_falls_silent_has_all_of_it(
+    written: list[dict[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "WRITE_INTERVAL_SECONDS", 0.2)
+    for turn in (10, 20):  # the second time there is somebody who looks already
+        for size in (1, 2, 3):
+            counters.note(1, end(turn + size))
+        until(lambda turn=turn: written[-1:] == [{1: turn + 3}])
+
+
+def test_a_log_that_gets_output_all_the_time_is_written_once_an_interval(
+    written: list[dict[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "WRITE_INTERVAL_SECONDS", 0.2)
+    began = time.monotonic()
+    for number in range(100):
+        counters.note(1, end(number))
+        time.sleep(0.01)
+    assert len(written) <= (time.monotonic() - began) / 0.2 + 2
+
+
+def test_what_is_not_due_yet_is_written_when_the_process_ends(written: list[dict[int, int]]) -> None:
+    counters.note(1, end(1))
+    until(lambda: written == [{1: 1}])
+    counters.note(1, end(2))
+    assert counters.write_behind.flush(WAIT_SECONDS)
+    assert written == [{1: 1}, {1: 2}]
+
+
+def test_what_is_late_does_not_overwrite_what_another_process_wrote_after_it() -> None:
+    step = make_step()
+    ahead, behind = make_log(step=step, name="ahead", file=False), make_log(step=step, name="behind", file=False)
+    counters.write({ahead.pk: end(100), behind.pk: end(10)})
+    counters.write({ahead.pk: end(50), behind.pk: end(50)}, only_forward=True)
+    assert (numbers(ahead)[0], numbers(behind)[0]) == (100, 50)
+    counters.write({ahead.pk: end(50)})
+    assert numbers(ahead)[0] == 50

@@ -3,12 +3,19 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from types import SimpleNamespace
 
 import pytest
+from twisted.internet.abstract import FileDescriptor
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.ssl import PrivateCertificate
+from twisted.internet.task import Clock
+from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from logviewer.doors.guard import transport
 from logviewer.doors.guard.transport import HIGH_WATER_BYTES, Progress, StallWatch, WriteGate, connection_below
+from tests.certificates import self_signed
 
 
 class Connection:
@@ -173,9 +180,10 @@ def test_progress_without_a_tcp_socket_looks_at_what_is_left():
         assert progress.moved()
 
 
-def test_the_connection_is_found_under_tls():
-    connection = Connection()
-    assert connection_below(SimpleNamespace(transport=SimpleNamespace(transport=connection))) is connection
+def test_the_connection_is_found_under_tls(secured):
+    assert connection_below(secured.transport) is secured.wire
+    WriteGate(secured.transport)
+    assert secured.wire.SEND_LIMIT == transport.SEND_BYTES
 
 
 def test_a_closing_connection_is_aborted_only_when_nothing_moves():
@@ -248,9 +256,62 @@ def test_pieces_go_to_the_socket_as_far_as_it_takes_them_and_the_rest_in_order_t
     assert connection.left == left
 
 
-def test_what_is_written_at_once_over_tls_goes_through_tls():
-    below, encrypted = Taking(5), []
-    over = SimpleNamespace(transport=below, write=encrypted.append)
-    WriteGate(over).write(b"frame")
-    assert encrypted == [b"frame"]
-    assert below.offered == []
+class Wire(FileDescriptor):
+    """A connection that keeps what leaves it, whichever way: `sent` is what somebody on the line sees."""
+
+    def __init__(self) -> None:
+        super().__init__(reactor=SimpleNamespace())
+        self.connected, self.sent = 1, bytearray()
+        self.socket = SimpleNamespace(sendmsg=self.sendmsg)
+
+    def write(self, data):
+        self.sent += data
+
+    def sendmsg(self, pieces):
+        self.sent += b"".join(pieces)
+        return sum(map(len, pieces))
+
+
+class Secured:
+    """Twisted's TLS over a wire, and the client at its other end, once they have shaken hands."""
+
+    def __init__(self, certificate: str) -> None:
+        self.wire, self.clock = Wire(), Clock()
+        options = PrivateCertificate.loadPEM(certificate).options()
+        factory = TLSMemoryBIOFactory(options, False, Factory.forProtocol(Protocol), self.clock)
+        self.transport = factory.buildProtocol(None)
+        self.transport.makeConnection(self.wire)
+        trusting = ssl.create_default_context(cadata=certificate)
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._client = trusting.wrap_bio(self._incoming, self._outgoing, server_hostname="localhost")
+        while True:
+            with contextlib.suppress(ssl.SSLWantReadError):
+                self._client.do_handshake()
+                break
+            self.transport.dataReceived(self._outgoing.read())
+            self.carried()
+        self.transport.dataReceived(self._outgoing.read())
+
+    def carried(self) -> bytes:
+        """Carry what was sent to the client: the bytes as they were on the line."""
+        self.clock.advance(0)
+        carried = bytes(self.wire.sent)
+        self.wire.sent.clear()
+        self._incoming.write(carried)
+        return carried
+
+    def read(self) -> bytes:
+        return self._client.read(65536)
+
+
+@pytest.fixture
+def secured(tmp_path):
+    return Secured(self_signed(tmp_path).read_text())
+
+
+def test_what_is_written_at_once_over_tls_is_encrypted(secured):
+    text = b"a line of the log\n" * 10
+    WriteGate(secured.transport).write(b"head", memoryview(text))
+    carried = secured.carried()
+    assert secured.read() == b"head" + text
+    assert text not in carried

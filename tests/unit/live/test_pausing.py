@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from logviewer.chunkstore import Archive, Channel, Entry, Frame, FrameView, LogEnd
-from logviewer.live import ConsumerMixin, Hub, LogFileProducer, announce, chunk_store, producer
+from logviewer.live import ConsumerMixin, Hub, LogFileProducer, announce, chunk_store, hub, producer
 from logviewer.live.store import open_reader
 from logviewer.live.watch import RESTING_INTERVAL_SECONDS, SharedFrame
 
@@ -192,6 +192,23 @@ async def test_a_viewer_whose_credit_is_spent_in_the_live_phase_pauses_and_misse
         await asyncio.wait_for(tasks[0], WAIT_SECONDS)
     assert bytes(viewer.data) == BODY + BODY
     assert viewer.said == ["live", "finish"]
+
+
+async def test_a_viewer_that_goes_on_sees_the_end_of_what_came_while_it_rested(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hub, "LOOK_INTERVAL_SECONDS", 3600.0)  # nothing but announcements
+    viewer = Viewer(at_once=True)
+    async with following(viewer):
+        watch = next(iter(Hub.of_loop()._watches.values()))
+        viewer.credit = 1_000
+        append(BODY)
+        await until(lambda: len(viewer.data) == 1_000)
+        append(BODY)
+        await until(lambda: viewer.sizes and viewer.sizes[-1] == 2 * len(BODY))
+        append(BODY)
+        await until(lambda: not watch.resting.is_idle())
+        viewer.credit = 2**40
+        viewer.resume()
+        await until(lambda: len(viewer.data) == 3 * len(BODY))
 
 
 async def test_a_paused_viewer_is_woken_twice_a_second_however_often_others_are(
