@@ -11,4 +11,6 @@ class SessionStore(db.SessionStore):
 
     def _validate_session_key(self, key: str | None) -> bool:
         """Whether a session can be called so: of letters and digits, long enough for Django."""
-        return key is not None and key.isascii() and key.isalnum() and bool(super()._validate_session_key(key))
+        if key is None or not (key.isascii() and key.isalnum()):
+            return False
+        return bool(super()._validate_session_key(key))  # type: ignore[misc]  # the stubs leave out what is private

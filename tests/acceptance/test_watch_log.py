@@ -253,7 +253,6 @@ async def test_a_wrong_token_is_4401(server: Server, log: dict[str, Any]) -> Non
     await refused(server, f"/ws/logs/{log['id']}/", 4401, "bl_wrong")
 
 
-@pytest.mark.bad_input("a token for another project")
 @pytest.mark.bad_input("more sockets opened than one caller may")
 async def test_one_socket_too_many_is_told_to_try_later(data_dir: Path) -> None:
     with running_server(data_dir, environment={"BUILDLOGS_MAX_REQUESTS_PER_SECOND": "1"}) as server:
@@ -270,6 +269,7 @@ async def test_one_socket_too_many_is_told_to_try_later(data_dir: Path) -> None:
         assert raised.value.rcvd.code == 1013
 
 
+@pytest.mark.bad_input("a token for another project")
 async def test_a_private_log_is_4404_to_others(server: Server, log: dict[str, Any]) -> None:
     await refused(server, f"/ws/logs/{log['id']}/", 4404)
     await refused(server, f"/ws/logs/{log['id']}/", 4404, server.token("--project", "another"))
