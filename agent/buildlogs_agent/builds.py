@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional
 from . import heartbeat
 from .errors import GaveUp, Refused, ServerAway
 from .ledger import PENDING, BuildEntry
-from .leftovers import deliver_log
+from .leftovers import settle_log
 from .upload import create_build, ensure_build
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class BuildKeeper:
             while not self._ended.wait(heartbeat.HEARTBEAT_SECONDS):
                 heartbeat.beat(self._api, build)
             for path, log in self._left_logs(build):
-                deliver_log(self._services, path, log)
+                settle_log(self._services, path, log)
             results = self._results or "exception"
             self._services.patience.persist(lambda timeout: self._api.finish_build(build, results, timeout))
             self.finished = True
@@ -92,7 +92,8 @@ class BuildKeeper:
 
     def _left_logs(self, build: Id) -> list[tuple[Path, LogEntry]]:
         references = {self._reference, str(build)}
-        return self._ledger.left_logs(self._api.server, self._services.report, references).logs
+        left = self._ledger.left_logs(self._api.server, self._services.report, references)
+        return left.logs + left.in_work
 
 
 def new_build(request: dict[str, object], reference: str) -> BuildEntry:

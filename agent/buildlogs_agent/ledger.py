@@ -53,6 +53,11 @@ class BuildEntry:
     refused: Optional[str] = None
     results: Optional[str] = None
 
+    @property
+    def names(self) -> set[str]:
+        """What its logs may call it."""
+        return {self.reference} if self.id is None else {self.reference, str(self.id)}
+
 
 class StepEntry(NamedTuple):
     """A step that an agent of this machine began; `id` where a log that joined it came first and created it."""
@@ -72,6 +77,7 @@ class LogEntry:
         sha256: of all payload; None while the command runs, and where bytes were dropped.
         log_type: `stdio`, `text` or `html`.
         attached: whether the step is another process's, which also finishes it.
+        failed: why the process that sends it will not deliver it; None while it may.
     """
 
     server: str
@@ -86,6 +92,7 @@ class LogEntry:
     sha256: Optional[str] = None
     log_type: str = "stdio"
     attached: bool = False
+    failed: Optional[str] = None
 
 
 class LeftLogs(NamedTuple):
@@ -99,7 +106,7 @@ class LeftLogs(NamedTuple):
     """
 
     logs: list[tuple[Path, LogEntry]]
-    in_work: list[LogEntry]
+    in_work: list[tuple[Path, LogEntry]]
     elsewhere: list[LogEntry]
     unreadable: list[Path]
 
@@ -210,6 +217,14 @@ class Ledger:
         """A log's state; raises OSError, or ValueError or TypeError where its file is malformed."""
         return _read_log(path)
 
+    def is_owed(self, path: Path) -> bool:
+        """Whether the server is still to be told that there is this log; it takes none of a finished build."""
+        try:
+            log = _read_log(path)
+        except (OSError, ValueError, TypeError):  # delivered and deleted just now, or beyond help
+            return False
+        return log.log is None and log.failed is None
+
     def save_log(self, path: Path, log: LogEntry) -> None:
         """Write a log's state."""
         _write_json(path / "state.json", asdict(log))
@@ -234,7 +249,7 @@ class Ledger:
                     if free:
                         left.logs.append((path, log))
                     else:
-                        left.in_work.append(log)
+                        left.in_work.append((path, log))
             except FileNotFoundError:
                 continue  # being created, or delivered and deleted just now
             except (OSError, ValueError, TypeError) as error:
