@@ -76,7 +76,8 @@ class BuildKeeper:
             self._services.patience.persist(lambda timeout: self._api.finish_build(build, results, timeout))
             self.finished = True
             with contextlib.suppress(OSError):  # files that stay do no harm: the server knows all
-                self._ledger.forget_build(self._reference)
+                if not self._ledger.forget_build(self._reference):
+                    self.leave(results)  # `flush` forgets it with the last of its logs
         except GaveUp as reason:
             self._services.report(f"the build's results are not delivered: {reason}")
         except Refused as refused:

@@ -131,10 +131,15 @@ class Ledger:
         except (OSError, ValueError, TypeError):
             return BuildEntry(reference, refused=f"{self._build_path(reference)} cannot be read")
 
-    def forget_build(self, reference: str) -> None:
-        """Delete the files of a build that has finished."""
+    def forget_build(self, reference: str) -> bool:
+        """Delete the files of a build that has finished; False, and they stay, where a log that is left needs them."""
+        for path in (self.directory / "logs").glob("*"):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                if _read_log(path).build == reference:
+                    return False
         for kind in ("json", "steps", "keeper"):
             self._build_path(reference, kind).unlink(missing_ok=True)
+        return True
 
     def keep_build(self, reference: str) -> None:
         """Say that this process will deliver what the build's steps leave behind."""

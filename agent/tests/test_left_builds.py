@@ -141,3 +141,23 @@ def test_flush_finishes_no_build_whose_log_another_is_at(agent: Agent, server: C
         assert requested(server, "/finish") == 0
     assert agent.run("flush").returncode == 0
     assert_delivered(agent, server)
+
+
+@pytest.mark.parametrize("pending", [False, True], ids=["id", "pending"])
+@pytest.mark.parametrize("verb", ["run", "build"])
+def test_a_log_that_was_refused_may_be_delivered_later(
+    agent: Agent, server: ContractServer, verb: str, pending: bool
+) -> None:
+    def refuse(request: Request) -> None:
+        if pending and requested(server, "/builds") == 1:
+            raise Problem(503)
+        if request.path.endswith("/chunks"):
+            raise Problem(403, "forbidden")
+
+    server.faults = refuse
+    done = agent.run(*VERBS[verb])
+    assert (done.returncode, server.builds[0]["results"]) == (3, "failure")
+    server.faults = lambda request: None
+    flushed = agent.run("flush")
+    assert flushed.returncode == 0, flushed.stderr
+    assert_delivered(agent, server)
