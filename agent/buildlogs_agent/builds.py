@@ -26,7 +26,7 @@ FIRST_TIMEOUT_SECONDS = 2.0
 
 def begin_build(api: Api, ledger: Ledger, build: BuildEntry, report: Report) -> str:
     """Try once to create the build; answers what `BUILDLOGS_BUILD` shall hold, whatever came of it."""
-    pending = build.reference
+    pending, build.server = build.reference, api.server
     try:
         build.id = create_build(api, build, FIRST_TIMEOUT_SECONDS).id
         build.reference = str(build.id)
@@ -87,7 +87,7 @@ class BuildKeeper:
     def leave(self, results: str) -> None:
         """Write down for `buildlogs flush` how the build ended, where that could not be delivered."""
         build = self._ledger.load_build(self._reference)
-        build.results = results
+        build.results, build.server = results, self._api.server
         with contextlib.suppress(OSError):
             self._ledger.save_build(build)
 

@@ -45,6 +45,7 @@ class BuildEntry:
         request: body of `POST /builds`, or None where only the id is known.
         refused: why the server will not have this build, or None.
         results: Buildbot's word, once the build has ended and the server is still to be told.
+        server: whose build it is; empty where nobody has written that down.
     """
 
     reference: str
@@ -52,6 +53,7 @@ class BuildEntry:
     request: Optional[dict[str, Any]] = None
     refused: Optional[str] = None
     results: Optional[str] = None
+    server: str = ""
 
     @property
     def names(self) -> set[str]:

@@ -81,8 +81,9 @@ def _end_in_its_place(spool: Spool, log: LogEntry) -> None:
 
 def deliver_all(services: Services) -> bool:
     """`buildlogs flush`: deliver what is left, of all builds; whether nothing is left then."""
+    here = services.api.server
     services.ledger.reconsider_builds()
-    found = services.ledger.left_logs(services.api.server, services.report)
+    found = services.ledger.left_logs(here, services.report)
     undelivered, in_vain = len(found.logs), set()
     with contextlib.suppress(GaveUp):  # the others would fare no better
         for path, log in found.logs:
@@ -92,14 +93,16 @@ def deliver_all(services: Services) -> bool:
                 undelivered -= 1
     logs = [(path, log) for path, log in found.logs + found.in_work if path not in in_vain]
     waiting = {log.build for path, log in logs if services.ledger.is_owed(path)}
-    builds = services.ledger.left_builds()
+    left_builds = services.ledger.left_builds()
+    builds = [build for build in left_builds if build.server in ("", here)]
     unfinished = sum(bool(build.names & waiting) or not _finish_build(services, build) for build in builds)
     _tell_what_is_left(services, len(found.logs), undelivered, unfinished)
     if found.in_work:
         services.report(f"{len(found.in_work)} logs are left to the agents that are sending them")
-    for server in sorted({log.server for log in found.elsewhere}):
+    elsewhere = {log.server for log in found.elsewhere} | {build.server for build in left_builds} - {"", here}
+    for server in sorted(elsewhere):
         services.report(f"there is something for another server: buildlogs --server {server} flush")
-    return not (undelivered or unfinished or found.unreadable or found.elsewhere)
+    return not (undelivered or unfinished or found.unreadable or elsewhere)
 
 
 def _tell_what_is_left(services: Services, logs: int, undelivered: int, unfinished: int) -> None:
