@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Optional
 from . import heartbeat
 from .errors import GaveUp, Refused, ServerAway
 from .ledger import PENDING, BuildEntry
-from .leftovers import deliver_log
+from .leftovers import settle_log
 from .upload import create_build, ensure_build
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ FIRST_TIMEOUT_SECONDS = 2.0
 
 def begin_build(api: Api, ledger: Ledger, build: BuildEntry, report: Report) -> str:
     """Try once to create the build; answers what `BUILDLOGS_BUILD` shall hold, whatever came of it."""
-    pending = build.reference
+    pending, build.server = build.reference, api.server
     try:
         build.id = create_build(api, build, FIRST_TIMEOUT_SECONDS).id
         build.reference = str(build.id)
@@ -71,12 +71,13 @@ class BuildKeeper:
             while not self._ended.wait(heartbeat.HEARTBEAT_SECONDS):
                 heartbeat.beat(self._api, build)
             for path, log in self._left_logs(build):
-                deliver_log(self._services, path, log)
+                settle_log(self._services, path, log)
             results = self._results or "exception"
             self._services.patience.persist(lambda timeout: self._api.finish_build(build, results, timeout))
             self.finished = True
             with contextlib.suppress(OSError):  # files that stay do no harm: the server knows all
-                self._ledger.forget_build(self._reference)
+                if not self._ledger.forget_build(self._reference):
+                    self.leave(results)  # `flush` forgets it with the last of its logs
         except GaveUp as reason:
             self._services.report(f"the build's results are not delivered: {reason}")
         except Refused as refused:
@@ -86,13 +87,14 @@ class BuildKeeper:
     def leave(self, results: str) -> None:
         """Write down for `buildlogs flush` how the build ended, where that could not be delivered."""
         build = self._ledger.load_build(self._reference)
-        build.results = results
+        build.results, build.server = results, self._api.server
         with contextlib.suppress(OSError):
             self._ledger.save_build(build)
 
     def _left_logs(self, build: Id) -> list[tuple[Path, LogEntry]]:
         references = {self._reference, str(build)}
-        return self._ledger.left_logs(self._api.server, self._services.report, references).logs
+        left = self._ledger.left_logs(self._api.server, self._services.report, references)
+        return left.logs + left.in_work
 
 
 def new_build(request: dict[str, object], reference: str) -> BuildEntry:

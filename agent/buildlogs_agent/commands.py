@@ -195,9 +195,9 @@ class Session:
         keeper = BuildKeeper(self._services, reference)
         sending, keeping = _start_thread(step.deliver), _start_thread(keeper.run)
         ending = step.follow(self._gate.received)
-        if self._wait(sending):
+        if self._wait(sending) and step.settled:
             self._finish_build(keeper, keeping, ending)
-        else:
+        else:  # a finished build would not take the log any more
             keeper.leave(results_of(ending, self._gate.received))
         return ending.exit_code
 

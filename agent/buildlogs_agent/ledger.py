@@ -45,6 +45,7 @@ class BuildEntry:
         request: body of `POST /builds`, or None where only the id is known.
         refused: why the server will not have this build, or None.
         results: Buildbot's word, once the build has ended and the server is still to be told.
+        server: whose build it is; empty where nobody has written that down.
     """
 
     reference: str
@@ -52,6 +53,12 @@ class BuildEntry:
     request: Optional[dict[str, Any]] = None
     refused: Optional[str] = None
     results: Optional[str] = None
+    server: str = ""
+
+    @property
+    def names(self) -> set[str]:
+        """What its logs may call it."""
+        return {self.reference} if self.id is None else {self.reference, str(self.id)}
 
 
 class StepEntry(NamedTuple):
@@ -72,6 +79,7 @@ class LogEntry:
         sha256: of all payload; None while the command runs, and where bytes were dropped.
         log_type: `stdio`, `text` or `html`.
         attached: whether the step is another process's, which also finishes it.
+        failed: why the process that sends it will not deliver it; None while it may.
     """
 
     server: str
@@ -86,6 +94,7 @@ class LogEntry:
     sha256: Optional[str] = None
     log_type: str = "stdio"
     attached: bool = False
+    failed: Optional[str] = None
 
 
 class LeftLogs(NamedTuple):
@@ -99,7 +108,7 @@ class LeftLogs(NamedTuple):
     """
 
     logs: list[tuple[Path, LogEntry]]
-    in_work: list[LogEntry]
+    in_work: list[tuple[Path, LogEntry]]
     elsewhere: list[LogEntry]
     unreadable: list[Path]
 
@@ -124,10 +133,15 @@ class Ledger:
         except (OSError, ValueError, TypeError):
             return BuildEntry(reference, refused=f"{self._build_path(reference)} cannot be read")
 
-    def forget_build(self, reference: str) -> None:
-        """Delete the files of a build that has finished."""
+    def forget_build(self, reference: str) -> bool:
+        """Delete the files of a build that has finished; False, and they stay, where a log that is left needs them."""
+        for path in (self.directory / "logs").glob("*"):
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                if _read_log(path).build == reference:
+                    return False
         for kind in ("json", "steps", "keeper"):
             self._build_path(reference, kind).unlink(missing_ok=True)
+        return True
 
     def keep_build(self, reference: str) -> None:
         """Say that this process will deliver what the build's steps leave behind."""
@@ -210,6 +224,14 @@ class Ledger:
         """A log's state; raises OSError, or ValueError or TypeError where its file is malformed."""
         return _read_log(path)
 
+    def is_owed(self, path: Path) -> bool:
+        """Whether the server is still to be told that there is this log; it takes none of a finished build."""
+        try:
+            log = _read_log(path)
+        except (OSError, ValueError, TypeError):  # delivered and deleted just now, or beyond help
+            return False
+        return log.log is None and log.failed is None
+
     def save_log(self, path: Path, log: LogEntry) -> None:
         """Write a log's state."""
         _write_json(path / "state.json", asdict(log))
@@ -234,7 +256,7 @@ class Ledger:
                     if free:
                         left.logs.append((path, log))
                     else:
-                        left.in_work.append(log)
+                        left.in_work.append((path, log))
             except FileNotFoundError:
                 continue  # being created, or delivered and deleted just now
             except (OSError, ValueError, TypeError) as error:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Optional
 
 from . import headers
 from .attaching import AttachedUpload
@@ -19,17 +20,35 @@ if TYPE_CHECKING:
     from .ledger import BuildEntry, LogEntry
     from .steps import Services
 
+POLL_SECONDS = 0.1
+"""How often a build that ends looks whether the server knows a log that another process sends."""
 
-def deliver_log(services: Services, path: Path, log: LogEntry) -> bool:
-    """Deliver one log that was left; False where that has failed, which is reported.
 
-    One that another process has taken meanwhile is left to that.
+def settle_log(services: Services, path: Path, log: LogEntry) -> None:
+    """Deliver one log of a build that is to be finished, or wait until the server knows it from who has it.
+
+    Raises:
+        GaveUp: neither has come about: the server would refuse the log of a finished build, for ever.
+    """
+    while deliver_log(services, path, log) is None and services.ledger.is_owed(path):
+        if services.patience.exhausted:
+            raise GaveUp(f"the agent of step {log.step_name!r} has not brought its log to the server yet")
+        time.sleep(POLL_SECONDS)
+
+
+def deliver_log(services: Services, path: Path, log: LogEntry) -> Optional[bool]:
+    """Deliver one log that was left; False where that is in vain, which is reported, None where another process has it.
+
+    Raises:
+        GaveUp: the server stayed away.
     """
     try:
         with services.ledger.locked(path) as held:
             if not held:
-                return True
+                return None
             return _deliver(services, path, services.ledger.load_log(path))  # another process may have begun meanwhile
+    except GaveUp:
+        raise
     except Exception as error:  # whatever is wrong with one log, the others and the build's end are to be told
         services.report(f"step {log.step_name!r} is not delivered, its spool {path} cannot be used: {error}")
         return False
@@ -45,6 +64,8 @@ def _deliver(services: Services, path: Path, log: LogEntry) -> bool:
         upload.deliver()
     finally:
         spool.leave()
+    if not upload.settled:
+        raise GaveUp(f"step {log.step_name!r} is not delivered")
     if upload.delivered:
         services.report(f"step {log.step_name!r} is delivered now")
     return upload.delivered
@@ -60,21 +81,28 @@ def _end_in_its_place(spool: Spool, log: LogEntry) -> None:
 
 def deliver_all(services: Services) -> bool:
     """`buildlogs flush`: deliver what is left, of all builds; whether nothing is left then."""
+    here = services.api.server
     services.ledger.reconsider_builds()
-    found = services.ledger.left_logs(services.api.server, services.report)
-    undelivered = len(found.logs)
-    for path, log in found.logs:
-        undelivered -= deliver_log(services, path, log)
-        if services.patience.exhausted:
-            break
-    builds = services.ledger.left_builds()
-    unfinished = sum(not _finish_build(services, build) for build in builds)
+    found = services.ledger.left_logs(here, services.report)
+    undelivered, in_vain = len(found.logs), set()
+    with contextlib.suppress(GaveUp):  # the others would fare no better
+        for path, log in found.logs:
+            if deliver_log(services, path, log) is False:
+                in_vain.add(path)
+            else:
+                undelivered -= 1
+    logs = [(path, log) for path, log in found.logs + found.in_work if path not in in_vain]
+    waiting = {log.build for path, log in logs if services.ledger.is_owed(path)}
+    left_builds = services.ledger.left_builds()
+    builds = [build for build in left_builds if build.server in ("", here)]
+    unfinished = sum(bool(build.names & waiting) or not _finish_build(services, build) for build in builds)
     _tell_what_is_left(services, len(found.logs), undelivered, unfinished)
     if found.in_work:
         services.report(f"{len(found.in_work)} logs are left to the agents that are sending them")
-    for server in sorted({log.server for log in found.elsewhere}):
+    elsewhere = {log.server for log in found.elsewhere} | {build.server for build in left_builds} - {"", here}
+    for server in sorted(elsewhere):
         services.report(f"there is something for another server: buildlogs --server {server} flush")
-    return not (undelivered or unfinished or found.unreadable or found.elsewhere)
+    return not (undelivered or unfinished or found.unreadable or elsewhere)
 
 
 def _tell_what_is_left(services: Services, logs: int, undelivered: int, unfinished: int) -> None:

@@ -89,6 +89,11 @@ class RecordedLog:
         """To be run in a thread of its own, which must not begin before the last fork."""
         return self._upload.deliver
 
+    @property
+    def settled(self) -> bool:
+        """Whether the server has it, or never will; False where somebody is to deliver it later."""
+        return self._upload.settled
+
     def complete(self, results: str) -> None:
         """All has been recorded: the log is whole, and being delivered."""
         received, sha256 = self.recorder.close()
@@ -121,6 +126,11 @@ class RecordedStep:
     def deliver(self) -> Callable[[], None]:
         """As the log's."""
         return self._log.deliver
+
+    @property
+    def settled(self) -> bool:
+        """As the log's."""
+        return self._log.settled
 
     def launch(
         self, argv: Sequence[str], environment: Mapping[str, str], gate: SignalGate, manner: Manner, values: bool

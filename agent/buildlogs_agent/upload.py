@@ -68,12 +68,14 @@ class LogUpload:
 
     Attributes:
         delivered: whether the server has answered the log's finish.
+        settled: whether that is so or never will be; otherwise somebody is to try again, before the build is finished.
     """
 
     def __init__(
         self, api: Api, ledger: Ledger, spool: Spool, log: LogEntry, patience: Patience, report: Report
     ) -> None:
         self.delivered = False
+        self.settled = False
         self._api = api
         self._ledger = ledger
         self._spool = spool
@@ -85,6 +87,7 @@ class LogUpload:
         self._lost = False
         self._completed = threading.Event()
         self._state_lock = threading.Lock()
+        log.failed = None  # an earlier attempt's
         if log.results is not None:
             self._completed.set()
             self._spool.close()
@@ -105,15 +108,22 @@ class LogUpload:
             self._finish_step()
             if self.delivered:
                 self._spool.remove()
+            self.settled = True
         except OSError as error:
+            self._fail(error)
             self._report(f"the spool of {self._name()} cannot be used: {error}")
         except GaveUp as reason:
             self._report(f"{self._name()} is not delivered: {reason}; its output is kept in {self._path()}")
         except Refused as refused:
+            self._fail(refused)
             if self._ledger.load_build(self._log.build).refused is None:  # else `buildlogs build` has said so
                 self._report(f"the server refused {self._name()}: {refused}; its output is kept in {self._path()}")
         finally:
             self._api.intake.release()
+
+    def _fail(self, error: Exception) -> None:
+        self.settled = True
+        self._note(failed=str(error))
 
     def _open(self) -> None:
         build = ensure_build(self._api, self._ledger, self._log.build, self._patience)

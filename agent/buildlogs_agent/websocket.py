@@ -123,10 +123,20 @@ class WebSocket:
         except OSError as error:
             self._lose(error)
         messages = [_content(event) for event in self._protocol.events_received() if isinstance(event, Frame)]
-        if self._protocol.state in (State.CLOSING, State.CLOSED) and self._protocol.close_code is not None:
-            self.flush()
-            self.closed = self.closed or Closed(self._protocol.close_code, self._protocol.close_reason or "")
+        if self._protocol.state is not State.OPEN:
+            self._end()
         return [message for message in messages if message is not None]
+
+    def _end(self) -> None:
+        """Say goodbye, without waiting for the peer's end of the stream: there is nothing to be sent any more.
+
+        What the peer said counts, whatever becomes of our answer.
+        """
+        self.flush()
+        said = self._protocol.close_rcvd
+        if said is not None:
+            self.closed = Closed(said.code, said.reason)
+        self.closed = self.closed or Closed(1006, "")
 
     def _lose(self, error: OSError) -> None:
         self.closed = self.closed or Closed(1006, error.strerror or type(error).__name__)

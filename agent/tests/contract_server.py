@@ -253,6 +253,7 @@ class ContractServer:
                 if step["name"] != wanted["name"]:
                     raise Problem(409, "number-taken")
                 return 200, step
+        self._refuse_finished(build)
         fields = {"id": len(self.steps) + 1, "build": build, "name": wanted["name"], "number": number, "results": None}
         self.steps.append(fields)
         return 201, fields
@@ -262,8 +263,13 @@ class ContractServer:
         for log in self.logs:
             if (log.step, log.name) == (step, wanted["name"]):
                 return 200, {"id": log.id}
+        self._refuse_finished(self.steps[step - 1]["build"])
         self.logs.append(Log(len(self.logs) + 1, step, wanted["name"], wanted["type"]))
         return 201, {"id": self.logs[-1].id}
+
+    def _refuse_finished(self, build: int) -> None:
+        if self.builds[build - 1]["results"] is not None:
+            raise Problem(409, "finished")
 
     def _append(self, request: Request, number: int) -> tuple[int, dict[str, Any], dict[str, str]]:
         assert request.headers["content-type"] == "application/vnd.buildlogs.chunks"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import socket
@@ -29,9 +30,10 @@ class Cut(Exception):
 
 @dataclass
 class Bye(Exception):
-    """Close with this code."""
+    """Close with this code; one that lingers leaves the end of the stream to the agent."""
 
     code: int
+    lingers: bool = False
 
 
 @dataclass
@@ -136,6 +138,9 @@ class SocketDoor:
             _Session(self, server, connection).run()
         except Bye as bye:
             connection.write(CLOSE, struct.pack(">H", bye.code))
+            with contextlib.suppress(Cut, OSError):
+                while bye.lingers:
+                    connection.read_message()
         except (Cut, OSError):
             _reset(connection.socket)
         except AssertionError as breach:

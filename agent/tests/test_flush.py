@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
 from conftest import Agent
 from contract_server import ContractServer, Problem, Request
 
@@ -88,6 +89,22 @@ def test_what_the_server_refuses_and_what_is_for_another_stays(agent: Agent, ser
     server.faults = lambda request: None
     assert agent.run("flush").returncode == 0
     assert server.builds[0]["results"] == "success"
+
+
+@pytest.mark.parametrize("verb", ["run", "build"])
+def test_a_build_of_another_server_is_neither_made_nor_finished(
+    agent: Agent, server: ContractServer, verb: str
+) -> None:
+    server.stop()
+    agent.run(verb, "--builder", "b", "--", "sh", "-c", "exit 3", env=HASTY)
+    with ContractServer() as other:
+        flushed = agent.run("flush", "--server", other.url)
+        assert flushed.returncode == 1
+        assert f"buildlogs --server {server.url} flush".encode() in flushed.stderr
+        assert other.requests == []
+    server.start()
+    assert agent.run("flush").returncode == 0
+    assert [build["results"] for build in server.builds] == ["failure"]
 
 
 def test_a_spool_that_cannot_be_read_is_said_to_be_left(agent: Agent) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import socket
+import struct
 import subprocess
 import sys
 import time
@@ -11,10 +13,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Callable
 
 import pytest
+from buildlogs_agent.websocket import WebSocket
 from conftest import PATIENCE_SECONDS, Agent
 from contract_server import ContractServer
 from contract_socket import Bye, Connection, Cut, Frame, Refusal, SocketDoor
 from test_delivery import assert_whole, talk
+from websockets.client import ClientProtocol
+from websockets.protocol import State
+from websockets.uri import parse_uri
 
 RUN = ("run", "--builder", "b", "--")
 NUMBERS = 400_000
@@ -237,18 +243,34 @@ def test_a_close_of_the_server_s_is_survived(agent: Agent, server: ContractServe
     assert_whole(server, 100)
 
 
-def test_after_1001_the_socket_is_found_again_soon(agent: Agent, server: ContractServer, door: SocketDoor) -> None:
+@pytest.mark.parametrize("lingers", [False, True], ids=["at once", "lingering"])
+def test_after_1001_the_socket_is_found_again_soon(
+    agent: Agent, server: ContractServer, door: SocketDoor, lingers: bool
+) -> None:
     def go_away(connection: Connection, frame: Frame) -> None:
         if len(door.connections) < 3 and connection.frames > 2:
-            raise Bye(1001)
+            received = server.logs[0].received
+            connection.tell({"type": "received", "log": frame.log, "offset": received, "flush_ms": door.flush_ms})
+            raise Bye(1001, lingers)
 
     door.faults = go_away
     command = "while [ ! -e stop ]; do echo line; sleep 0.02; done"
-    with start(agent, "sh", "-c", f"cd {agent.bin}; {command}") as process:
+    never = f"{PATIENT}\nintake.BLOCKED_SECONDS = intake.MAX_BLOCKED_SECONDS = 1000"
+    with start(agent, "sh", "-c", f"cd {agent.bin}; {command}", patch=never) as process:
         server.wait_for(lambda: len(door.connections) == 3 and door.connections[2].frames > 2, PATIENCE_SECONDS)
         (agent.bin / "stop").touch()
         stdout, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert server.logs[0].channel(0) == stdout
+
+
+def test_the_code_of_a_close_counts_although_nobody_hears_the_answer() -> None:
+    ours, theirs = socket.socketpair()
+    websocket = WebSocket(ours, ClientProtocol(parse_uri("ws://server/"), state=State.OPEN))
+    theirs.sendall(b"\x88\x07" + struct.pack(">H", 1013) + b"later")
+    theirs.close()
+    assert websocket.receive() == []
+    assert websocket.closed == (1013, "later")
+    websocket.drop()
 
 
 @pytest.mark.parametrize(

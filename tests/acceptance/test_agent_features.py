@@ -149,3 +149,30 @@ def test_what_was_left_while_the_server_was_away_is_flushed(machine: Machine, ag
     assert {log["completeness"] for log in logs.values()} == {"verified"}
     assert machine.raw(logs["notes"]) == "two\n"
     assert machine.run("flush").returncode == 0
+
+
+@pytest.mark.parametrize("verb", ["run", "build"])
+def test_a_log_for_which_the_server_had_no_place_is_flushed_and_then_its_build_ends(
+    machine: Machine, agents_server: Server, verb: str
+) -> None:
+    logs, unmounted = agents_server.data_dir / "logs", agents_server.data_dir / "unmounted"
+    logs.mkdir(exist_ok=True)
+    logs.rename(unmounted)
+    logs.touch()  # the database works, and no log can be made
+    command = ["sh", "-c", "echo out; exit 3"]
+    if verb == "build":
+        command = ["buildlogs", "step", "one", "--", *command]
+    try:
+        done = machine.run(verb, "--builder", f"full-{verb}", "--", *command, BUILDLOGS_PATIENCE="0.3")
+    finally:
+        logs.unlink()
+        unmounted.rename(logs)
+    assert (done.returncode, done.stdout) == (3, "out\n")
+    assert machine.last_build(f"full-{verb}")["results"] is None
+    flushed = machine.run("flush")
+    assert flushed.returncode == 0, flushed.stderr
+    build = machine.last_build(f"full-{verb}")
+    (step,) = build["steps"]
+    (log,) = step["logs"]
+    assert (build["results"], step["results"], log["completeness"]) == ("failure", "failure", "verified")
+    assert "out\n" in machine.raw(log)
