@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from logviewer.intake.builds import finish_build
 from logviewer.intake.logs import create_log
 from logviewer.intake.output import append_output, finish_log
 from logviewer.live.store import chunk_store
+from logviewer.live.voided import tell_of_rows
 from logviewer.models import SERVER, Act, AuditEntry, Build, LogFile, Redaction, Results
 from logviewer.upkeep import deleting, lost
 from logviewer.upkeep.deleting import delete_build, delete_log, drop_builds, empty_build
@@ -162,6 +164,32 @@ def test_a_log_whose_deletion_was_held_up_is_deleted_by_doing_it_again_and_told_
     assert (LogFile.including_deleted.count(), files(logs_dir), AuditEntry.objects.count()) == (0, [], 1)
     with pytest.raises(LogFile.DoesNotExist):
         delete_log(log.pk, SERVER)
+
+
+class Watching:
+    """Who watches a finished log, and what it learns of its row."""
+
+    bytes_behind = 0
+
+    def __init__(self, log: LogFile) -> None:
+        self.finished_log = log.pk
+        self.told: list[int | None] = []
+
+    def row_is(self, redactions: int | None) -> None:
+        self.told.append(redactions)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_watches_a_log_is_told_once_its_deletion_has_begun(log: LogFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    finish(log)
+    viewer = Watching(log)
+    asyncio.run(tell_of_rows([viewer]))
+    with monkeypatch.context() as patch:
+        patch.setattr(ChunkStore, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            delete_log(log.pk, SERVER)
+    asyncio.run(tell_of_rows([viewer]))
+    assert viewer.told == [0, None]
 
 
 def test_a_build_goes_with_a_log_whose_deletion_was_cut_short(
