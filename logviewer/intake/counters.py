@@ -22,6 +22,8 @@ from logviewer.models import LogFile, LogState
 
 WRITE_INTERVAL_SECONDS = 1.0
 MAX_REMEMBERED_LOGS = 10_000
+LATE_ROWS = 100
+"""In one transaction of those that come all at once: a finish waits for its row, and on SQLite for all of them."""
 
 _written_at: OrderedDict[int, float] = OrderedDict()
 _waiting: dict[int, LogEnd] = {}
@@ -73,8 +75,9 @@ def _write_late() -> None:
         newest = next(reversed(_written_at.values()), 0.0)
     if ends or now - newest < WRITE_INTERVAL_SECONDS:
         _write_late_soon()
-    if ends:
-        write(ends, only_forward=True)
+    late = list(ends.items())
+    for start in range(0, len(late), LATE_ROWS):
+        write(dict(late[start : start + LATE_ROWS]), only_forward=True)
 
 
 def write(ends: Mapping[int, LogEnd], *, only_forward: bool = False) -> None:

@@ -62,11 +62,13 @@ class WriteBehind:
     def flush(self, seconds: float) -> bool:
         """Wait until all that waits is written, or has failed; False where that takes longer than `seconds`.
 
-        What was to be put later is put now.
+        What was to be put later is put now, also by what still waits.
         """
+        deadline = time.monotonic() + seconds
+        self._mailbox.settle(seconds)
         for key in tuple(self._later):
             self._put_now(key)
-        return self._mailbox.settle(seconds)
+        return self._mailbox.settle(max(0.0, deadline - time.monotonic()))
 
     def _put_now(self, key: Hashable) -> None:
         """Put what was to be put later, if that has not been done meanwhile."""

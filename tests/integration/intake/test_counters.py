@@ -110,6 +110,19 @@ def test_a_log_that_gets_output_all_the_time_is_written_once_an_interval(
     assert len(written) <= (time.monotonic() - began) / 0.2 + 2
 
 
+def test_what_comes_late_of_many_logs_is_written_in_pieces(
+    written: list[dict[int, int]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counters, "LATE_ROWS", 4)
+    for size in (1, 2):
+        for log in range(10):
+            counters.note(log, end(size))
+    assert counters.write_behind.flush(WAIT_SECONDS)
+    late = [ends for ends in written if 2 in ends.values()]
+    assert [len(ends) for ends in late] == [4, 4, 2]
+    assert {log for ends in late for log in ends} == set(range(10))
+
+
 def test_what_is_not_due_yet_is_written_when_the_process_ends(written: list[dict[int, int]]) -> None:
     counters.note(1, end(1))
     until(lambda: written == [{1: 1}])
