@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.acceptance.client import Viewer, Writer, entry
+from tests.acceptance.guard.servers import read_all
 from tests.acceptance.peers import PATIENCE_SECONDS, Peer, Place, make_place
 from tests.acceptance.server import SEALS_NOTHING, free_port, running_server
 from tests.certificates import self_signed
@@ -34,11 +35,14 @@ class SecurePlace(Place):
     secure_port: int
     trusting: ssl.SSLContext
 
-    def open_secure(self, **options: int) -> Peer:
-        """A viewer over TLS that has read nothing."""
+    def connect_secure(self, **options: int) -> ssl.SSLSocket:
         sock = self.trusting.wrap_socket(self.connect(port=self.secure_port, **options), server_hostname="127.0.0.1")
         sock.settimeout(PATIENCE_SECONDS)
-        return Peer(sock, self.path("log") + "?window=0", headers=self.headers)
+        return sock
+
+    def open_secure(self, **options: int) -> Peer:
+        """A viewer over TLS that has read nothing."""
+        return Peer(self.connect_secure(**options), self.path("log") + "?window=0", headers=self.headers)
 
     def another(self) -> SecurePlace:
         """The same place with a new log."""
@@ -97,6 +101,17 @@ def test_a_viewer_over_tls_that_stalls_costs_no_memory_and_gets_every_byte(secur
     assert place.writer.finish(place.log["id"]).status_code == 200
     assert viewer.text_to_the_end() == (STALLED_BYTES, 1000)
     viewer.close()
+
+
+def test_a_download_over_tls_that_stalls_costs_no_memory_and_gets_every_byte(secure: SecurePlace) -> None:
+    place = secure.another()
+    before = place.server.rss_bytes()
+    with place.connect_secure(receive_buffer_bytes=SMALL_RECEIVE_BUFFER_BYTES) as sock:
+        sock.sendall(f"GET /api/v1/logs/{place.log['id']}/raw?follow=1 HTTP/1.0\r\n{place.headers}\r\n".encode())
+        place.write(STALLED_BYTES)
+        assert place.server.rss_bytes() - before <= MAX_GROWTH_BYTES
+        assert place.writer.finish(place.log["id"]).status_code == 200
+        assert len(read_all(sock).partition(b"\r\n\r\n")[2]) == STALLED_BYTES
 
 
 def test_a_viewer_over_tls_that_was_told_all_is_let_go_at_once(secure: SecurePlace) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -23,20 +23,28 @@ WAIT_SECONDS = 10
 @pytest.fixture(autouse=True)
 def remembers_no_log() -> None:
     """Ids come again in each test, and what was noted a moment ago is not noted again."""
-    counters._written_at.clear()
-    counters._late.clear()
+    forget_all()
+
+
+def forget_all() -> None:
+    with counters._lock:
+        counters._written_at.clear()
+        counters._late.clear()
 
 
 @pytest.fixture
-def written(settings: Any, monkeypatch: pytest.MonkeyPatch) -> list[dict[int, int]]:
-    """What a thread writes behind, as sizes by log."""
+def written(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[int, int]]]:
+    """What a thread writes behind, as sizes by log; nothing of it after the test."""
     settings.WRITE_BEHIND = True
     written: list[dict[int, int]] = []
-    monkeypatch.setattr(counters, "write_behind", WriteBehind())
+    behind = WriteBehind()
+    monkeypatch.setattr(counters, "write_behind", behind)
     monkeypatch.setattr(
         counters, "write", lambda ends, **_: written.append({log: end.size for log, end in ends.items()})
     )
-    return written
+    yield written
+    forget_all()
+    assert behind.flush(WAIT_SECONDS)
 
 
 def until(condition: Callable[[], bool]) -> None:
