@@ -180,7 +180,7 @@ def asks_only(request: HttpRequest, *parameters: str) -> bool:
 def has_many(model: type[Model], fits: Q) -> bool:
     """Whether so many rows fit that what else is asked for is the better way to those that fit both."""
     many = MANY_ROWS.get(model)
-    return many is not None and model._default_manager.filter(fits).order_by().values("pk")[: many + 1].count() > many
+    return many is not None and model._base_manager.filter(fits).order_by().values("pk")[: many + 1].count() > many
 
 
 def word_filter(field: str, words: Any, *, common: str | None = None, title: str | None = None) -> type[WordFilter]:
