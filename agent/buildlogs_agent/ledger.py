@@ -141,6 +141,9 @@ class Ledger:
                     return False
         for kind in ("json", "steps", "keeper"):
             self._build_path(reference, kind).unlink(missing_ok=True)
+        builds = self.directory / "builds"
+        for unfinished in builds.glob(f".{_file_name(reference)}.*"):  # of agents that ended in the middle of writing
+            unfinished.unlink(missing_ok=True)
         return True
 
     def keep_build(self, reference: str) -> None:
@@ -368,7 +371,7 @@ def _file_name(reference: str) -> str:
 
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".")
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w") as stream:
             json.dump(content, stream)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +19,23 @@ def test_a_build_is_kept_as_long_as_its_keeper_lives(tmp_path: Path) -> None:
     keeper = open_ledger(tmp_path)
     keeper.keep_build("7")
     assert Ledger(tmp_path).is_kept("7")
+
+
+def test_what_an_agent_left_that_ended_while_it_wrote_goes_with_the_build(tmp_path: Path) -> None:
+    ledger, kept = open_ledger(tmp_path), BuildEntry("7", 7)
+    ledger.save_build(BuildEntry("77", 77))
+    ledger.save_build(kept)
+    script = (
+        "import os, pathlib, sys\nfrom buildlogs_agent import ledger\nledger.json.dump = lambda *_: os._exit(0)\n"
+        "ledger.Ledger(pathlib.Path(sys.argv[1])).save_build(ledger.BuildEntry(sys.argv[2], 7))"
+    )
+    for reference in ("7", "77"):
+        subprocess.run([sys.executable, "-c", script, str(tmp_path), reference], check=True)
+    assert len(list((tmp_path / "builds").iterdir())) == 4
+    assert ledger.forget_build("7")
+    left = [path.name for path in (tmp_path / "builds").iterdir()]
+    assert len(left) == 2
+    assert all(name.lstrip(".").startswith("77-") for name in left)
 
 
 def test_steps_that_ask_after_a_dead_keeper_do_not_pass_for_it(tmp_path: Path) -> None:
