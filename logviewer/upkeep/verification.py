@@ -129,23 +129,18 @@ def _may_be_behind(now: LogFile, before: LogFile, files: LogFiles) -> bool:
     names = ("size", "state", "form", "stored_bytes")
     if any(getattr(now, name) != getattr(before, name) for name in names):
         return True
-    lately = time.time() - QUIET_SECONDS
-    return any((_changed_at(path) or 0.0) > lately for path in (files.index, files.sealed, *_left_behind(files)))
+    looked_at = [files.index, files.sealed]
+    if not files.index.exists():  # the log lies elsewhere: what is left of its directory changed when it went
+        looked_at.append(next(path for path in files.index.parents if path.is_dir()))
+    return any(_changed_at(path) > time.time() - QUIET_SECONDS for path in looked_at)
 
 
-def _left_behind(files: LogFiles) -> tuple[Path, ...]:
-    """The directory that a log which lies elsewhere was removed from last, or what is left of the way to it."""
-    if files.index.exists():
-        return ()
-    return tuple(islice((path for path in files.index.parents if path.is_dir()), 1))
-
-
-def _changed_at(path: Path) -> float | None:
-    """When a file or directory last changed, in seconds since the epoch; None where it is not there."""
+def _changed_at(path: Path) -> float:
+    """When a file or directory last changed, in seconds since the epoch; 0 where it is not there."""
     try:
         return path.stat().st_mtime
     except OSError:
-        return None
+        return 0.0
 
 
 def total_bytes(logs: QuerySet[LogFile]) -> int:
