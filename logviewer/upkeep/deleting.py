@@ -119,7 +119,7 @@ def _begin_with_log(log_id: int, actor: Actor, reason: str) -> LogFile:
     """Say that the log's deletion has begun, unless it says so already."""
     logs = LogFile.including_deleted.select_related("step__build__builder__project").filter(pk=log_id)
     with transaction.atomic():
-        build = lock_build(logs.get().step.build_id)
+        build = lock_build(logs.values_list("step__build_id", flat=True).get())
         log = logs.get()
         if log.deletion_began_at is None:
             going = _all_of(_logs_to_delete(build, [log]))
