@@ -156,7 +156,7 @@ class ActingAdmin(MadeByIntake[Noun]):
         try:
             return acts.select(act, self.noun, ids)
         except TooMany as error:
-            self.message_user(request, f"Nothing was done: {error}.", messages.ERROR)
+            self.message_user(request, nothing_done(error), messages.ERROR)
             return None
 
     def _tell(self, request: HttpRequest, selection: Selection, outcome: Outcome) -> None:
@@ -172,8 +172,7 @@ class ActingAdmin(MadeByIntake[Noun]):
             said = f"{_count(outcome.refused, noun)} not {DONE[selection.act]}: {told}."
             self.message_user(request, said, messages.WARNING)
         if outcome.not_reached:
-            late = f"{_count(outcome.not_reached, noun)} not reached in {acts.MAX_SECONDS:.0f} s: do it again."
-            self.message_user(request, late, messages.WARNING)
+            self.message_user(request, out_of_time(_count(outcome.not_reached, noun)), messages.WARNING)
 
     def _act_address(self, act: Act) -> str:
         return reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_act", args=[act.value])
@@ -201,6 +200,16 @@ def _ids(text: str) -> list[int]:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def nothing_done(error: TooMany) -> str:
+    """What is said where more was chosen than one act takes."""
+    return f"Nothing was done: {error}."
+
+
+def out_of_time(counted: str) -> str:
+    """What is said of what an act had no time for."""
+    return f"{counted} not reached in {acts.MAX_SECONDS:.0f} s: do it again."
 
 
 def actor_of(request: HttpRequest) -> Actor:

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from logviewer.admin.acting import actor_of
+from logviewer.admin.acting import actor_of, nothing_done, out_of_time
 from logviewer.admin.filters import ProjectFilter, word_filter
 from logviewer.admin.noun import BoundedAdmin, NounAdmin, OnlyLookedAt, Ordering
 from logviewer.admin.words import age, json_text, seconds_text, toned
@@ -253,14 +253,13 @@ class DeliveryAdmin(OnlyLookedAt[Delivery], BoundedAdmin[Delivery]):
         """
         chosen = list(queryset[: acts.MAX_NOUNS + 1])
         if len(chosen) > acts.MAX_NOUNS:
-            messages.error(request, f"Nothing was done: {TooMany('deliveries', f'{acts.MAX_NOUNS}')}.")
+            messages.error(request, nothing_done(TooMany("deliveries", f"{acts.MAX_NOUNS}")))
             return
         sent = left = 0
         deadline = time.monotonic() + acts.MAX_SECONDS
         for place, delivery in enumerate(chosen):
             if time.monotonic() > deadline:
-                late = f"{len(chosen) - place} not reached in {acts.MAX_SECONDS:.0f} s: do it again."
-                messages.warning(request, late)
+                messages.warning(request, out_of_time(f"{len(chosen) - place}"))
                 break
             try:
                 retry_delivery(delivery, actor_of(request))
